@@ -40,7 +40,7 @@ def embedded_env_file(home: Path) -> Path:
 class Settings(BaseSettings):
     """All settings. A field's description is its help text (`augentis settings`)."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     kafka_bootstrap_servers: str | None = Field(
         None, description="host:port, comma-separated; unset: the embedded stack's"
