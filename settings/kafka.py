@@ -15,7 +15,9 @@ def client_options(settings: Settings) -> dict[str, Any]:
     """
     protocol = settings.kafka_security_protocol
     options: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in settings.need("kafka_bootstrap_servers").split(",")],
+        "bootstrap_servers": [
+            server.strip() for server in settings.need("kafka_bootstrap_servers").split(",")
+        ],
         "security_protocol": protocol,
     }
     if protocol.startswith("SASL_"):
@@ -37,4 +39,6 @@ def _tls(cafile: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=cafile)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"KAFKA_SECURITY_CAFILE: {cafile} cannot be read as CA certificates: {error}") from error
+        raise SettingsError(
+            f"KAFKA_SECURITY_CAFILE: {cafile} cannot be read as CA certificates: {error}"
+        ) from error
