@@ -1,0 +1,92 @@
+"""A complete local day of Telemetry: what the daily test folds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import ceil, isfinite
+
+from metrics.names import Kind
+
+LONGEST_DAY = timedelta(hours=25)
+"""A day on which the clocks go back."""
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, order=True)
+class Hour:
+    """One hour of Telemetry.
+
+    `start` is time-zone aware; `value` is in the metric's unit (percent 0..100, ms, count an hour); `weight`
+    is the denominator, or the number of samples. An hour of weight 0 says nothing and counts as missing.
+    """
+
+    start: datetime
+    value: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class DayBatch:
+    """The hours that start in the local day `day`, in any order, missing ones left out.
+
+    `ends_at` (time-zone aware) is the end of that day, `users` its distinct users (0 = not reported),
+    `samples` its samples.
+
+    Raises:
+        ValueError: an hour is outside the day, doubled, or no finite number with a weight of 0 or more.
+    """
+
+    day: date
+    ends_at: datetime
+    hours: tuple[Hour, ...]
+    users: int
+    samples: int
+
+    def __post_init__(self) -> None:
+        if len({hour.start for hour in self.hours}) < len(self.hours):
+            raise ValueError(f"{self.day}: an hour is given twice")
+        for hour in self.hours:
+            self._check(hour)
+
+    def _check(self, hour: Hour) -> None:
+        if not timedelta(0) < self.ends_at - hour.start <= LONGEST_DAY:
+            raise ValueError(f"{hour.start.isoformat()} is not in the day that ends at {self.ends_at}")
+        if not (isfinite(hour.value) and isfinite(hour.weight) and hour.weight >= 0):
+            raise ValueError(f"{hour.start.isoformat()}: value and weight must be finite, weight 0 or more")
+
+    def measured(self) -> list[Hour]:
+        """Return the hours that say something, in order of time."""
+        return sorted(hour for hour in self.hours if hour.weight > 0)
+
+    def slot(self, hour: Hour) -> int:
+        """Return the local hour of day, 0..23, counted from the day's end: any time zone of `start` will do.
+
+        On a day of 25 hours the first two share slot 0.
+        """
+        return max(0, 24 - ceil((self.ends_at - hour.start) / _HOUR))
+
+
+def pooled(kind: Kind, batches: Sequence[DayBatch]) -> float | None:
+    """Return the value over all hours of `batches` in the metric's unit, None where they hold no hour.
+
+    Rates pool numerators and denominators, sums are the mean hour. Medians do not pool: this is the
+    weighted lower median of the hourly ones, for those who have no sketches to merge.
+    """
+    hours = [hour for batch in batches for hour in batch.measured()]
+    if not hours:
+        return None
+    if kind is Kind.SUM:
+        return sum(hour.value for hour in hours) / len(hours)
+    if kind is Kind.RATE:
+        return sum(hour.value * hour.weight for hour in hours) / sum(hour.weight for hour in hours)
+    return _weighted_median(hours)
+
+
+def _weighted_median(hours: list[Hour]) -> float:
+    left = sum(hour.weight for hour in hours) / 2
+    ordered = sorted(hours, key=lambda hour: hour.value)
+    for hour in ordered:
+        left -= hour.weight
+        if left <= 0:
+            return hour.value
+    return ordered[-1].value
