@@ -4,6 +4,8 @@ from enum import StrEnum
 
 
 class Metric(StrEnum):
+    """The closed list of metric names."""
+
     FEATURE_USAGE = "feature_usage"
     RETENTION = "retention"
     CRASH_RATE = "crash_rate"

@@ -51,15 +51,21 @@ class Settings(BaseSettings):
     )
     kafka_security_username: str | None = Field(None, description="SASL user")
     kafka_security_password: SecretStr | None = Field(None, description="SASL password")
-    kafka_security_cafile: Path | None = Field(None, description="CA certificates for SSL; unset: the system's")
+    kafka_security_cafile: Path | None = Field(
+        None, description="CA certificates for SSL; unset: the system's"
+    )
 
     database_url: SecretStr | None = Field(
         None, description="owner of the schema (migrate, init, apply); unset: the embedded stack's"
     )
     database_url_api: SecretStr | None = Field(None, description="login of the API, a role of its own")
-    database_url_worker: SecretStr | None = Field(None, description="login of worker and relay, a role of its own")
+    database_url_worker: SecretStr | None = Field(
+        None, description="login of worker and relay, a role of its own"
+    )
 
-    home: Path = Field(default_factory=default_home, alias="AUGENTIS_HOME", description="state of this machine")
+    home: Path = Field(
+        default_factory=default_home, alias="AUGENTIS_HOME", description="state of this machine"
+    )
     secret_key: SecretStr | None = Field(
         None,
         alias="AUGENTIS_SECRET_KEY",
@@ -73,13 +79,15 @@ class Settings(BaseSettings):
     idle_after: Duration = Field(
         timedelta(seconds=30),
         alias="AUGENTIS_IDLE_AFTER",
-        description="a project silent this long in a partition read to its end no longer holds its hours open",
+        description="a project silent this long, in a partition read to its end, holds no hour open",
     )
     lateness: Duration = Field(
         timedelta(days=7), alias="AUGENTIS_LATENESS", description="samples older than this are too late"
     )
     future_tolerance: Duration = Field(
-        timedelta(minutes=5), alias="AUGENTIS_FUTURE_TOLERANCE", description="samples further ahead are refused"
+        timedelta(minutes=5),
+        alias="AUGENTIS_FUTURE_TOLERANCE",
+        description="samples further ahead are refused",
     )
     ingest_auth: IngestAuth = Field(
         "key",
@@ -94,13 +102,19 @@ class Settings(BaseSettings):
         1_000_000, alias="AUGENTIS_MAX_MESSAGE_BYTES", ge=1000, description="bytes a message at most"
     )
     topic_partitions: int = Field(
-        8, alias="AUGENTIS_TOPIC_PARTITIONS", ge=1, le=1000, description="partitions of topics that migrate makes"
+        8,
+        alias="AUGENTIS_TOPIC_PARTITIONS",
+        ge=1,
+        le=1000,
+        description="partitions of topics that migrate makes",
     )
     topic_replication: int = Field(
         1, alias="AUGENTIS_TOPIC_REPLICATION", ge=1, le=9, description="replicas of topics that migrate makes"
     )
     topic_retention: Duration = Field(
-        timedelta(days=14), alias="AUGENTIS_TOPIC_RETENTION", description="retention of topics that migrate makes"
+        timedelta(days=14),
+        alias="AUGENTIS_TOPIC_RETENTION",
+        description="retention of topics that migrate makes",
     )
     retry_for: Duration = Field(
         timedelta(seconds=60),
@@ -111,9 +125,7 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(
         None, alias="AUGENTIS_JWT_ISSUER", description="iss of accepted tokens; unset: the development issuer"
     )
-    jwt_audience: str = Field(
-        "augentis", alias="AUGENTIS_JWT_AUDIENCE", description="aud of accepted tokens"
-    )
+    jwt_audience: str = Field("augentis", alias="AUGENTIS_JWT_AUDIENCE", description="aud of accepted tokens")
     jwt_jwks: str | None = Field(
         None, alias="AUGENTIS_JWT_JWKS", description="file or https address of the issuer's public keys"
     )
@@ -148,7 +160,7 @@ class Settings(BaseSettings):
     def _open_ingest_stays_on_loopback(self) -> Self:
         if self.ingest_auth == "open" and not _is_loopback(self.kafka_bootstrap_servers):
             raise ValueError(
-                "AUGENTIS_INGEST_AUTH=open believes every message and is for a broker on loopback only: use key"
+                "AUGENTIS_INGEST_AUTH=open believes every message: only for a broker on loopback; use key"
             )
         return self
 
@@ -156,7 +168,7 @@ class Settings(BaseSettings):
     def _webhooks_are_signed(self) -> Self:
         if self.webhook_url and not self.webhook_secret:
             raise ValueError(
-                "AUGENTIS_WEBHOOK_URL needs AUGENTIS_WEBHOOK_SECRET (whsec_ and base64 of 24 to 64 random bytes)"
+                "AUGENTIS_WEBHOOK_URL needs AUGENTIS_WEBHOOK_SECRET: whsec_ and base64 of 24 to 64 bytes"
             )
         return self
 
@@ -215,7 +227,7 @@ def load() -> Settings:
         SettingsError: one readable line for each wrong value, without the value of a secret.
     """
     try:
-        return Settings()  # type: ignore[call-arg]  # pydantic-settings fills the fields
+        return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_readable(item) for item in error.errors())) from None
 

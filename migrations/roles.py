@@ -1,0 +1,79 @@
+"""The roles of the database: groups that policies name, and a login each for API and worker.
+
+Roles belong to the cluster and outlive a schema; so they are made here, before the migrations, and
+never dropped by them.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from settings import Settings, SettingsError
+
+GROUPS = ("augentis_api", "augentis_worker", "augentis_member_reader", "augentis_operator")
+DEFINERS = ("augentis_member_reader", "augentis_operator")
+ATTRIBUTES = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+
+
+async def ensure_roles(connection: asyncpg.Connection, settings: Settings) -> None:
+    """Make what is missing; change no role that is there.
+
+    Raises:
+        SettingsError: a login is the owner's own, or the owner may not create roles.
+    """
+    owner = await connection.fetchval("SELECT current_user")
+    try:
+        for group in GROUPS:
+            await _ensure(connection, group, f"NOLOGIN {ATTRIBUTES}")
+        for group, setting in (
+            ("augentis_api", "database_url_api"),
+            ("augentis_worker", "database_url_worker"),
+        ):
+            login, password = _login(settings.need(setting))
+            if login == owner:
+                raise SettingsError(f"{setting.upper()} must be a role of its own, not the owner's ({owner})")
+            await _ensure(connection, login, f"LOGIN {ATTRIBUTES} PASSWORD {_quoted(password)}")
+            await connection.execute(f"GRANT {group} TO {_identifier(login)}")
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SettingsError(
+            f"the owner {owner} of DATABASE_URL may not make roles ({error}); give it CREATEROLE, or make "
+            f"these by hand: {', '.join(GROUPS)} (NOLOGIN) and a login each for API and worker"
+        ) from error
+
+
+@asynccontextmanager
+async def owning_definers(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Let the owner hand functions to the definer roles, and only while it migrates.
+
+    A lasting membership would make their policies the owner's, and the owner see every tenant.
+    """
+    for definer in DEFINERS:
+        await connection.execute(f"GRANT {definer} TO CURRENT_USER")
+    try:
+        yield
+    finally:
+        for definer in DEFINERS:
+            await connection.execute(f"REVOKE {definer} FROM CURRENT_USER")
+
+
+async def _ensure(connection: asyncpg.Connection, role: str, definition: str) -> None:
+    if await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
+        return
+    await connection.execute(f"CREATE ROLE {_identifier(role)} {definition}")
+
+
+def _login(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    if not parts.username or not parts.password:
+        raise SettingsError("DATABASE_URL_API and DATABASE_URL_WORKER need a user and a password each")
+    return unquote(parts.username), unquote(parts.password)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,110 @@
+"""What the detectors found (DataModel.md 9 and 10), and what they remember."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from detectors.divergence import Classification, DivergenceType, Recommendation
+from detectors.tiers import EvidenceTier
+from metrics.names import Metric
+from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, one_of, within_org
+
+REPORT_STATUSES = ("OPEN", "RESOLVED")
+
+
+class DivergenceReport(Base):
+    """Production proved an assumption wrong. `detected_at` is event time: when the verdict was possible."""
+
+    __tablename__ = "divergence_report"
+    __table_args__ = (
+        within_org("project_id", "project"),
+        within_org("artifact_id", "artifact"),
+        within_org("assumption_id", "assumption"),
+        one_of("divergence_type", DivergenceType),
+        one_of("metric_name", Metric),
+        one_of("assumption_evidence_tier", EvidenceTier),
+        one_of("telemetry_evidence_tier", EvidenceTier),
+        CheckConstraint("tier_delta BETWEEN 0 AND 4", name="tier_delta"),
+        one_of("classification", Classification),
+        one_of("status", REPORT_STATUSES),
+        UniqueConstraint("org_id", "assumption_id", "detected_at"),
+        Index("ix_divergence_report_page", "org_id", text("detected_at DESC"), "id"),
+    )
+
+    org_id: Mapped[OrgKey]
+    id: Mapped[IdKey]
+    project_id: Mapped[UUID]
+    artifact_id: Mapped[UUID]
+    assumption_id: Mapped[UUID]
+    divergence_type: Mapped[str]
+    metric_name: Mapped[str]
+    cohort: Mapped[str]
+    feature: Mapped[str]
+    assumed_value: Mapped[str]
+    actual_value: Mapped[str]
+    assumed_number: Mapped[float]
+    actual_number: Mapped[float]
+    unit: Mapped[str]
+    relative_gap: Mapped[float]
+    assumption_evidence_tier: Mapped[str]
+    telemetry_evidence_tier: Mapped[str]
+    tier_delta: Mapped[int]
+    classification: Mapped[str]
+    summary: Mapped[str]
+    e_value: Mapped[float]
+    threshold: Mapped[float]
+    sample_count: Mapped[int] = mapped_column(BigInteger)
+    user_count: Mapped[int] = mapped_column(BigInteger)
+    first_hour: Mapped[datetime]
+    last_hour: Mapped[datetime]
+    status: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
+    resolved_at: Mapped[datetime | None]
+    resolution: Mapped[str | None]
+    detected_at: Mapped[datetime]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class CascadeAnalysis(Base):
+    """What rests on the assumption that failed, and the days to redo it."""
+
+    __tablename__ = "cascade_analysis"
+    __table_args__ = (
+        within_org("divergence_id", "divergence_report"),
+        within_org("project_id", "project"),
+        UniqueConstraint("org_id", "divergence_id"),
+        CheckConstraint("reexecution_scope_days BETWEEN 2 AND 7", name="reexecution_scope_days"),
+        CheckConstraint("full_redesign_days BETWEEN 14 AND 21", name="full_redesign_days"),
+        one_of("recommendation", Recommendation),
+    )
+
+    org_id: Mapped[OrgKey]
+    id: Mapped[IdKey]
+    divergence_id: Mapped[UUID]
+    project_id: Mapped[UUID]
+    affected_features: Mapped[list[str]]
+    affected_code_modules: Mapped[list[str]]
+    reexecution_scope_days: Mapped[int]
+    full_redesign_days: Mapped[int]
+    recommendation: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
+class DetectorState(Base):
+    """What the fold of one assumption remembers, and the telemetry it rests on."""
+
+    __tablename__ = "detector_state"
+    __table_args__ = (within_org("assumption_id", "assumption"), within_org("project_id", "project"))
+
+    org_id: Mapped[OrgKey]
+    assumption_id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID]
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    status: Mapped[str]
+    folded_through: Mapped[date]
+    telemetry_revisions: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[CreatedAt]

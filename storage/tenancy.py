@@ -1,0 +1,67 @@
+"""The one place that opens a session for a person: claims first, or no session."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from storage.errors import NoClaims
+from storage.secrets import claims_signature
+
+LIFE_SECONDS = 60
+_SET = text(
+    "SELECT set_config('request.jwt.claims', :claims, true),"
+    " set_config('request.jwt.signature', :signature, true)"
+)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Who asks, for which organisation, and within which workspace (None: all of it)."""
+
+    user_id: UUID
+    org_id: UUID
+    workspace_id: UUID | None = None
+
+    def text(self, expires_at: float) -> str:
+        """Return the claims as the database reads them; `expires_at` is epoch seconds."""
+        claims: dict[str, str | float] = {
+            "sub": str(self.user_id),
+            "org_id": str(self.org_id),
+            "db_exp": expires_at,
+        }
+        if self.workspace_id:
+            claims["workspace_id"] = str(self.workspace_id)
+        return json.dumps(claims)
+
+
+@dataclass(frozen=True)
+class TenantSessions:
+    """Opens sessions that see one tenant: the engine is the API's role, the claims are signed."""
+
+    engine: AsyncEngine
+    secret: str
+    clock: Callable[[], float] = time.time
+
+    @asynccontextmanager
+    async def open(self, claims: Claims | None, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+        """Yield a session in one transaction, committed at the end unless an exception leaves the block.
+
+        Raises:
+            NoClaims: there is nobody to ask for.
+        """
+        if claims is None:
+            raise NoClaims("a session needs claims")
+        signed = claims.text(self.clock() + LIFE_SECONDS)
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            if read_only:
+                await session.execute(text("SET TRANSACTION READ ONLY"))
+            await session.execute(
+                _SET, {"claims": signed, "signature": claims_signature(self.secret, signed)}
+            )
+            yield session
