@@ -1,0 +1,1 @@
+"""From lines to Kafka: read, check lightly, batch, send (docs/wire-format.md)."""

@@ -1,0 +1,169 @@
+"""One publication from open to summary."""
+
+import asyncio
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple, Self
+
+from cli.publishing.batcher import Batcher, BatchIds, Limits, Message
+from cli.publishing.messages import Defaults, Flat, RefusedLineError, Whole
+from cli.publishing.producer import Publisher, open_publisher
+from cli.publishing.reader import Reader, read_csv, read_jsonl
+from cli.publishing.source import Source, lines, open_source
+from settings import Settings
+
+Format = Literal["jsonl", "csv"]
+READERS: dict[Format, Reader] = {"jsonl": read_jsonl, "csv": read_csv}
+
+
+class Job(NamedTuple):
+    """What is to be published, and how."""
+
+    path: str
+    format: Format | None
+    topic: str
+    defaults: Defaults
+    ingest_key: str | None
+    batch_size: int
+    run_id: str | None
+
+
+class Refusals:
+    """Refused lines; on disk once they are many, since any line of a file of any size may be one."""
+
+    def __init__(self, tell: Callable[[int, RefusedLineError], None]) -> None:
+        self._tell = tell
+        self._file: IO[str] = tempfile.SpooledTemporaryFile(1 << 20, "w+", encoding="utf-8")  # noqa: SIM115
+        self.count = 0
+
+    def add(self, number: int, refused: RefusedLineError) -> None:
+        """Note the line and tell of it at once."""
+        self._tell(number, refused)
+        json.dump({"line": number, "reason": refused.reason, "detail": refused.detail}, self._file)
+        self._file.write("\n")
+        self.count += 1
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        self._file.seek(0)
+        for line in self._file:
+            yield json.loads(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+@dataclass
+class Tally:
+    """Counts so far: samples read (a refused line is one), samples and messages acknowledged, bytes read."""
+
+    read: int = 0
+    published: int = 0
+    batches: int = 0
+    bytes: int = 0
+    size: int | None = field(default=None)
+
+    def acknowledge(self, message: Message) -> None:
+        """Count a message that Kafka has."""
+        self.published += message.samples
+        self.batches += 1
+
+
+async def publish(job: Job, settings: Settings, tally: Tally, refusals: Refusals) -> None:
+    """Publish all of `job`, counting in `tally` as it goes.
+
+    Raises:
+        PublishError: as `open_source`, `lines`, `open_publisher` and `Publisher.send` say.
+    """
+    pump = _Pump(job, settings, tally, refusals)
+    async with open_publisher(settings, job.topic, job.ingest_key, tally.acknowledge) as publisher:
+        await _in_daemon_thread(lambda: pump.run(_from_thread(publisher)))
+
+
+class _Pump:
+    """Reads, checks and batches in a thread of its own: standard input may block for ever."""
+
+    def __init__(self, job: Job, settings: Settings, tally: Tally, refusals: Refusals) -> None:
+        self._job = job
+        self._tally = tally
+        self._refusals = refusals
+        self._limits = Limits(settings.max_message_bytes, settings.max_samples)
+        # Opened before Kafka is asked: a file that is not there needs no broker to say so.
+        self._source = open_source(job.path, self._quiet)
+        self._ids = BatchIds(self._source.digest, job.run_id)
+        self._batcher: Batcher | None = None
+        tally.size = self._source.size
+
+    def _quiet(self) -> None:
+        if self._batcher and self._ids.random:
+            self._batcher.flush()
+
+    def run(self, emit: Callable[[Message], None]) -> None:
+        batcher = self._batcher = Batcher(self._ids, self._job.batch_size, self._limits, emit)
+        reader = READERS[self._job.format or guess_format(self._job.path)]
+        limit = self._limits.message_bytes
+        try:
+            for number, content in reader(self._lines(self._source, limit), self._job.defaults, limit):
+                self._take(batcher, number, content)
+        finally:
+            os.close(self._source.fd)
+        batcher.flush()
+
+    def _take(self, batcher: Batcher, number: int, content: Flat | Whole | RefusedLineError) -> None:
+        self._tally.read += len(content.samples) if isinstance(content, Whole) else 1
+        try:
+            if isinstance(content, RefusedLineError):
+                raise content
+            batcher.add(number, content)
+        except RefusedLineError as refused:
+            self._refusals.add(number, refused)
+
+    def _lines(self, source: Source, limit: int) -> Iterator[bytes]:
+        for line in lines(source, limit):
+            self._tally.bytes += len(line) + 1
+            yield line
+
+
+def guess_format(path: str) -> Format:
+    """Return the format that the name's extension says, else JSON lines."""
+    return "csv" if Path(path).suffix.lower() == ".csv" else "jsonl"
+
+
+def _from_thread(publisher: Publisher) -> Callable[[Message], None]:
+    loop = asyncio.get_running_loop()
+
+    def emit(message: Message) -> None:
+        sending: Coroutine[Any, Any, None] = publisher.send(message)
+        asyncio.run_coroutine_threadsafe(sending, loop).result()
+
+    return emit
+
+
+async def _in_daemon_thread(work: Callable[[], None]) -> None:
+    """Run `work` in a thread that does not hold the process back when it ends early."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if not done.cancelled():
+            done.set_exception(error) if error else done.set_result(None)
+
+    def run() -> None:
+        error = None
+        try:
+            work()
+        except Exception as caught:  # noqa: BLE001  # handed on to the waiting task
+            error = caught
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name="publish-reader", daemon=True).start()
+    await done
