@@ -57,8 +57,7 @@ class DayMean:
 
 
 def hour_weights(samples: list[Sample], hourly: Hourly, sampling: float) -> list[float]:
-    """Return what each hour counts; `sampling` is the variance of one user at the bound, 0 = hours are
-    equal."""
+    """Return what each hour counts: the same, unless `sampling`, the variance of one user, is above 0."""
     if not sampling:
         return [1.0] * len(samples)
     if hourly.hours < _PRECISION_FROM:

@@ -41,8 +41,7 @@ class Level:
         return self.mean
 
     def blend(self, hourly: float) -> float:
-        """Return the long-run variance of a daily mean from `hourly`, what the hours say, and the days'
-        scatter.
+        """Return the long-run variance of a daily mean: `hourly`, what the hours say, and the days' scatter.
 
         With some days known their scatter is also a floor: hours cannot see what moves slower than hours do.
         """

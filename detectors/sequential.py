@@ -63,11 +63,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Test:
-    """How one assumption is tested. `scale` units of the metric are 1 in the test; `sampling` as in
-    `Baseline.fold`.
+    """How one assumption is tested.
 
-    A day with fewer than `min_hours`, less weight than `min_samples` or fewer people than `min_users` says
-    nothing.
+    `scale` units of the metric are 1 in the test; `sampling` is the variance of one user at the bound, for
+    proportions, else 0. A day with fewer than `min_hours`, less weight than `min_samples` or fewer people
+    than `min_users` says nothing.
     """
 
     # Not a test case of ours, whatever its name suggests to pytest.
