@@ -1,0 +1,43 @@
+"""Event time: from the timestamp of a sample to epoch seconds and the hour it belongs to."""
+
+import re
+from datetime import UTC, datetime
+
+HOUR = 3600
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_CACHED = 100_000
+_MOST = 253_402_300_799.0  # the end of the year 9999, the last that PostgreSQL and Python both write
+
+
+def epoch_seconds(timestamp: str | float) -> float | None:
+    """Return RFC 3339 text or epoch seconds as epoch seconds, None where it is neither."""
+    if isinstance(timestamp, str):
+        if not _RFC3339.fullmatch(timestamp):
+            return None
+        try:
+            return datetime.fromisoformat(_six_places(timestamp.upper())).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return float(timestamp) if 0 <= timestamp <= _MOST else None
+
+
+def _six_places(text: str) -> str:
+    """Cut what datetime cannot hold: a nanosecond decides no hour."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+
+
+class Moments(dict[str | float, tuple[float, int] | None]):
+    """A bounded cache from a timestamp as sent to (epoch seconds, hour); apps repeat their timestamps."""
+
+    def __missing__(self, timestamp: str | float) -> tuple[float, int] | None:
+        if len(self) >= _CACHED:
+            self.clear()
+        at = epoch_seconds(timestamp)
+        found = None if at is None or at < 0 else (at, int(at // HOUR) * HOUR)
+        self[timestamp] = found
+        return found
+
+
+def instant(epoch: float) -> datetime:
+    """Return epoch seconds as an aware datetime."""
+    return datetime.fromtimestamp(epoch, UTC)
