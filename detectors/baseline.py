@@ -5,16 +5,18 @@ nothing earlier. Only the scale of the hours is taken from the day under test, w
 day testable.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from math import sqrt
+from math import inf, sqrt
 
 from detectors.autocovariance import Hourly
 from detectors.daymean import Bias, DayMean, Sample, day_mean, hour_weights
-from detectors.level import Level
+from detectors.level import STEP, Level
 from detectors.seasons import DaysOfWeek, HoursOfDay
 
 _WEEKDAY_CLIP = 4.0
+_STEPS_FROM = 14
+"""Days after which the deviation is known well enough to tell a step by it."""
 _SMALLEST = 1e-3
 """Deviation of a daily mean, as a share of the bound, below which a series is taken to wobble all the
 same."""
@@ -65,14 +67,21 @@ class Baseline:
             hours_of_day=self.hours_of_day.fold(differences, {s.hour: s.weight for s in samples}),
             days_of_week=self.days_of_week.fold(day.weekday(), self._unusual(mean)),
             hourly=hourly,
-            level=self.level.fold(value, consecutive=self._folded_before(day)),
+            level=self.level.fold(value, self._known_deviation(), consecutive=self._folded_before(day)),
             bias=self.bias.fold(today.taken),
             day_variance=variance,
         )
         return learned, estimate
 
+    def restart_level(self) -> "Baseline":
+        """Return the state that takes the next day for the level, whatever it was before."""
+        return replace(self, level=self.level.restart())
+
     def _hourly(self, today: DayMean, mean: float, weekday: int) -> Hourly:
         expected = self.level.expected(mean) + self.days_of_week.offset(weekday)
+        # A day further off is a step, no wobble: it would hide itself in the scatter that it is judged by.
+        limit = STEP * self._known_deviation()
+        expected = min(max(expected, mean - limit), mean + limit)
         residuals = {number: value - expected for number, value in today.clipped.items()}
         return self.hourly.fold(residuals, self.days)
 
@@ -82,6 +91,10 @@ class Baseline:
 
     def _unusual(self, mean: float) -> float:
         return self.level.clip(mean - self.level.mean, _WEEKDAY_CLIP) if self.level.days else 0.0
+
+    def _known_deviation(self) -> float:
+        known = self.day_variance is not None and self.days >= _STEPS_FROM
+        return sqrt(self.day_variance or 0.0) if known else inf
 
     def _folded_before(self, day: date) -> bool:
         return bool(self.last_day) and date.fromisoformat(self.last_day) == day - timedelta(days=1)

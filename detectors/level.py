@@ -1,10 +1,12 @@
 """The level of the daily means, and their scatter from day to day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from detectors.autocovariance import KEEP, MEMORY
 
+STEP = 3.0
+"""Long-run deviations beyond which a day is more than wobble."""
 _CLIP = 3.5
 _CLIP_FROM = 7
 """Days of scatter from which an outlying day can be told."""
@@ -18,7 +20,8 @@ class Level:
     """Running mean of the daily means (`days` of them at most 120), and moments of their residuals.
 
     `squares` and `products` are sums over `residuals` days and `pairs` of consecutive days; `last` is the
-    residual of the day before, None after a gap.
+    residual of the day before, None after a gap; `far` the side on which the day before was a step away,
+    0 for neither.
     """
 
     mean: float = 0.0
@@ -28,6 +31,7 @@ class Level:
     products: float = 0.0
     pairs: float = 0.0
     last: float | None = None
+    far: int = 0
 
     @property
     def variance(self) -> float:
@@ -55,10 +59,18 @@ class Level:
             return blended
         return max(blended, daily * (1 - 0.5 * sqrt(2 / weight)))
 
-    def fold(self, value: float, *, consecutive: bool) -> "Level":
-        """Return the level with one more daily mean; `consecutive`: the day before was folded too."""
+    def fold(self, value: float, deviation: float, *, consecutive: bool) -> "Level":
+        """Return the level with one more daily mean; `consecutive`: the day before was folded too.
+
+        `deviation` is the long-run one known before the day. The second day in a row beyond three of them on
+        the same side starts a new level, so that a step is not learned as wobble: with it, a breach would
+        hide its own end for months.
+        """
         if not self.days:
-            return Level(mean=value, days=1)
+            return replace(self, mean=value, days=1, last=None, far=0)
+        far = self._far(value, deviation)
+        if far and far == self.far:
+            return self.restart().fold(value, deviation, consecutive=consecutive)
         residual = self.clip(value - self.mean, _CLIP)
         last = self.last if consecutive else None
         keep = KEEP if self.residuals >= MEMORY else 1.0
@@ -71,7 +83,17 @@ class Level:
             products=keep * self.products + (residual * last if last is not None else 0.0),
             pairs=keep * self.pairs + (last is not None),
             last=residual,
+            far=far,
         )
+
+    def _far(self, value: float, deviation: float) -> int:
+        if abs(value - self.mean) <= STEP * deviation:
+            return 0
+        return 1 if value > self.mean else -1
+
+    def restart(self) -> "Level":
+        """Return the level as unknown, with the scatter about the old one kept."""
+        return replace(self, days=0)
 
     def clip(self, residual: float, deviations: float) -> float:
         """Return a day's residual, limited to so many standard deviations once these are known."""

@@ -118,7 +118,7 @@ class Test:
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the test knows, about two kilobytes as JSON. `Test.start()` makes the first one.
+    """Everything that the test knows, under two kilobytes as JSON. `Test.start()` makes the first one.
 
     `sums` holds the evidence against each side, `broken` the index of the side that is (None: neither),
     `recovery` the evidence that it is kept again.
@@ -205,7 +205,9 @@ def _seek(test: Test, state: State, estimate: Estimate) -> tuple[State, Verdict]
     share = evidence(sums[worst]) / test.sides[worst].threshold
     if share >= 1:
         verdict = replace(_verdict(test, state, Status.DIVERGED), notify=True)
-        return replace(state, sums=_none(test), broken=worst, recovery=0.0), verdict
+        # About the level of before, days under breach would count as wobble, and hide the breach's end.
+        baseline = state.baseline.restart_level()
+        return State(sums=_none(test), broken=worst, baseline=baseline), verdict
     quiet = Status.LEARNING if state.baseline.days < LEARNING_DAYS else Status.OK
     return state, _verdict(test, state, Status.WATCH if share >= _WATCH else quiet)
 
