@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import settings
-from cli.publishing.errors import PublishError
+from cli.exits import Exit
 from cli.publishing.messages import Defaults, RefusedLineError
 from cli.publishing.run import Format, Job, Refusals, Tally
 from cli.publishing.run import publish as run_publication
@@ -67,17 +67,15 @@ def publish(
     raise typer.Exit(_run(job, configured, json_))
 
 
-def _run(job: Job, configured: settings.Settings, as_json: bool) -> int:
+def _run(job: Job, configured: settings.Settings, as_json: bool) -> Exit:
     tally = Tally()
     with Refusals(_tell) as refusals:
-        code = 0
         try:
             asyncio.run(_with_progress(job, configured, tally, refusals))
-        except PublishError as error:
-            _say(f"augentis publish: {error}")
-            code = error.exit_code
-        _summarize(tally, refusals, as_json)
-        return code or (1 if refusals.count else 0)
+        finally:
+            # Also of a run that ended early: what Kafka has acknowledged stays published.
+            _summarize(tally, refusals, as_json)
+        return Exit.NO if refusals.count else Exit.DONE
 
 
 async def _with_progress(job: Job, configured: settings.Settings, tally: Tally, refusals: Refusals) -> None:
@@ -112,11 +110,7 @@ async def _watch(console: Console, tally: Tally) -> None:
 
 
 def _tell(number: int, refused: RefusedLineError) -> None:
-    _say(f"line {number} refused: {refused}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(f"line {number} refused: {refused}", file=sys.stderr)
 
 
 def _summarize(tally: Tally, refusals: Refusals, as_json: bool) -> None:

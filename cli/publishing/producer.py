@@ -1,16 +1,17 @@
 """To Kafka: idempotent, acks=all, a bounded number of messages under way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from cli.exits import CommandError, Exit, Unavailable
 from cli.publishing.batcher import Message
-from cli.publishing.errors import GaveUpError, PublishError, UnreachableError
 from settings import Settings
 from settings.kafka import client_options
 
@@ -44,8 +45,8 @@ class Publisher:
         """Hand a message on, waiting while too many are under way.
 
         Raises:
-            GaveUpError: Kafka has acknowledged nothing for longer than the patience (seconds).
-            PublishError: Kafka refuses the message for good.
+            CommandError: Kafka has acknowledged nothing for longer than the patience (seconds), or refuses
+                the message for good.
         """
         while len(self._under_way) >= UNDER_WAY:
             await self._wait()
@@ -86,11 +87,11 @@ def _key(project_id: UUID) -> bytes:
     return str(project_id).encode()
 
 
-def _failure(error: BaseException, topic: str) -> PublishError:
+def _failure(error: BaseException, topic: str) -> CommandError:
     name = type(error).__name__
     if isinstance(error, TimeoutError) or getattr(error, "retriable", False):
-        return GaveUpError(f"Kafka stopped acknowledging messages to {topic} ({name})")
-    return PublishError(f"Kafka refuses a message to {topic}: {name}: {error}")
+        return CommandError(f"Kafka stopped acknowledging messages to {topic} ({name})", Exit.GAVE_UP)
+    return CommandError(f"Kafka refuses a message to {topic}: {name}: {error}")
 
 
 @asynccontextmanager
@@ -100,8 +101,8 @@ async def open_publisher(
     """Connect, and close at the end; leaving without an error means that all is acknowledged.
 
     Raises:
-        UnreachableError: no broker answers.
-        PublishError: the topic does not exist; topics are never made by accident.
+        Unavailable: no broker answers.
+        CommandError: the topic does not exist; topics are never made by accident.
     """
     options = client_options(settings)
     await _need_topic(options, topic)
@@ -124,7 +125,7 @@ async def open_publisher(
             await asyncio.wait_for(producer.stop(), STOP_SECONDS)
 
 
-async def _need_topic(options: dict[str, object], topic: str) -> None:
+async def _need_topic(options: dict[str, Any], topic: str) -> None:
     """Look in the list of all topics: asking for one by name may make it."""
     admin = AIOKafkaAdminClient(**options)
     try:
@@ -133,11 +134,12 @@ async def _need_topic(options: dict[str, object], topic: str) -> None:
     finally:
         await admin.close()
     if topic not in topics:
-        raise PublishError(f"there is no topic {topic}: `augentis migrate` makes the topics")
+        raise CommandError(f"there is no topic {topic}: `augentis migrate` makes the topics")
 
 
-async def _reach(start: object, options: dict[str, object]) -> None:
+async def _reach(start: Awaitable[None], options: dict[str, Any]) -> None:
     try:
-        await asyncio.wait_for(start, START_SECONDS)  # type: ignore[arg-type]  # aiokafka is untyped
+        await asyncio.wait_for(start, START_SECONDS)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise UnreachableError(f"Kafka at {options['bootstrap_servers']} does not answer: {error}") from error
+        servers = ", ".join(options["bootstrap_servers"])
+        raise Unavailable(f"Kafka at {servers} does not answer ({type(error).__name__})") from error

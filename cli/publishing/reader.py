@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from uuid import UUID
 
-from cli.publishing.errors import InputError
+from cli.exits import CommandError
 from cli.publishing.messages import (
     Defaults,
     Flat,
@@ -56,7 +56,7 @@ def read_csv(lines: Iterable[bytes], defaults: Defaults, limit: int) -> Iterator
     """Yield an entry for each record of RFC 4180, in UTF-8, under the header of docs/wire-format.md.
 
     Raises:
-        InputError: the header lacks a column, repeats one, or names one that is unknown.
+        CommandError: the header lacks a column, repeats one, or names one that is unknown.
     """
     records = _Records(lines, limit)
     header: list[str] | None = None
@@ -106,13 +106,13 @@ class _Records:
 def _header(record: list[str] | csv.Error) -> list[str]:
     wanted = f"the header is {','.join(REQUIRED)} and any of {','.join(OPTIONAL)}"
     if isinstance(record, csv.Error):
-        raise InputError(f"line 1: {record}; {wanted}")
+        raise CommandError(f"line 1: {record}; {wanted}")
     if missing := [name for name in REQUIRED if name not in record]:
-        raise InputError(f"line 1: no column {', '.join(missing)}; {wanted}")
+        raise CommandError(f"line 1: no column {', '.join(missing)}; {wanted}")
     if unknown := [name for name in record if name not in REQUIRED + OPTIONAL]:
-        raise InputError(f"line 1: unknown column {', '.join(map(repr, unknown))}; {wanted}")
+        raise CommandError(f"line 1: unknown column {', '.join(map(repr, unknown))}; {wanted}")
     if len(set(record)) < len(record):
-        raise InputError(f"line 1: a column is there twice; {wanted}")
+        raise CommandError(f"line 1: a column is there twice; {wanted}")
     return record
 
 

@@ -81,14 +81,15 @@ async def publish(job: Job, settings: Settings, tally: Tally, refusals: Refusals
     """Publish all of `job`, counting in `tally` as it goes.
 
     Raises:
-        PublishError: as `open_source`, `lines`, `open_publisher` and `Publisher.send` say.
+        CommandError: as `open_source`, `lines`, `open_publisher` and `Publisher.send` say.
     """
-    pump = _Pump(job, settings, tally, refusals)
+    pump = Pump(job, settings, tally, refusals)
     async with open_publisher(settings, job.topic, job.ingest_key, tally.acknowledge) as publisher:
-        await _in_daemon_thread(lambda: pump.run(_from_thread(publisher)))
+        emit = _from_thread(publisher)
+        await _in_daemon_thread(lambda: pump.run(emit))
 
 
-class _Pump:
+class Pump:
     """Reads, checks and batches in a thread of its own: standard input may block for ever."""
 
     def __init__(self, job: Job, settings: Settings, tally: Tally, refusals: Refusals) -> None:
@@ -107,6 +108,7 @@ class _Pump:
             self._batcher.flush()
 
     def run(self, emit: Callable[[Message], None]) -> None:
+        """Read to the end and `emit` every message."""
         batcher = self._batcher = Batcher(self._ids, self._job.batch_size, self._limits, emit)
         reader = READERS[self._job.format or guess_format(self._job.path)]
         limit = self._limits.message_bytes

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.publishing.errors import InputError
+from cli.exits import CommandError
 
 CHUNK = 1 << 18
 QUIET_SECONDS = 1.0
@@ -32,7 +32,7 @@ def open_source(path: str, on_quiet: Callable[[], None]) -> Source:
     """Open a file, or standard input for `-`; pipes under a path are streams too.
 
     Raises:
-        InputError: it cannot be opened or read.
+        CommandError: it cannot be opened or read.
     """
     if path == "-":
         fd = os.dup(sys.stdin.fileno())
@@ -43,7 +43,7 @@ def open_source(path: str, on_quiet: Callable[[], None]) -> Source:
             return _file(fd, path)
         os.read(fd, 0)  # a directory opens, but says here what it is
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
     return Source(_reads_of_stream(fd, on_quiet), fd, None, None, Path(path).name)
 
 
@@ -77,7 +77,7 @@ def lines(source: Source, limit: int) -> Iterator[bytes]:
     """Yield lines without their newline; of one longer than `limit` bytes the first `limit` + 1.
 
     Raises:
-        InputError: reading fails on the way.
+        CommandError: reading fails on the way.
     """
     rest = b""
     while chunk := _next_chunk(source):
@@ -92,4 +92,4 @@ def _next_chunk(source: Source) -> bytes:
     try:
         return source.read()
     except OSError as error:
-        raise InputError(f"{source.name} cannot be read further: {error.strerror}") from error
+        raise CommandError(f"{source.name} cannot be read further: {error.strerror}") from error
