@@ -21,7 +21,8 @@ async def ensure_roles(connection: asyncpg.Connection, settings: Settings) -> No
     """Make what is missing; change no role that is there.
 
     Raises:
-        SettingsError: a login is the owner's own, or the owner may not create roles.
+        SettingsError: a login is the owner's own or may pass over row security, or the owner may not make
+            roles.
     """
     owner = await connection.fetchval("SELECT current_user")
     try:
@@ -35,7 +36,9 @@ async def ensure_roles(connection: asyncpg.Connection, settings: Settings) -> No
             if login == owner:
                 raise SettingsError(f"{setting.upper()} must be a role of its own, not the owner's ({owner})")
             await _ensure(connection, login, f"LOGIN {ATTRIBUTES} PASSWORD {_quoted(password)}")
-            await connection.execute(f"GRANT {group} TO {_identifier(login)}")
+            await _refuse_mighty(connection, login, setting)
+            if not await connection.fetchval("SELECT pg_has_role($1, $2, 'MEMBER')", login, group):
+                await connection.execute(f"GRANT {group} TO {_identifier(login)}")
     except asyncpg.InsufficientPrivilegeError as error:
         raise SettingsError(
             f"the owner {owner} of DATABASE_URL may not make roles ({error}); give it CREATEROLE, or make "
@@ -62,6 +65,17 @@ async def _ensure(connection: asyncpg.Connection, role: str, definition: str) ->
     if await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
         return
     await connection.execute(f"CREATE ROLE {_identifier(role)} {definition}")
+
+
+async def _refuse_mighty(connection: asyncpg.Connection, login: str, setting: str) -> None:
+    mighty = await connection.fetchval(
+        "SELECT rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = $1", login
+    )
+    if mighty:
+        raise SettingsError(
+            f"{setting.upper()}: the role {login} is a superuser, makes roles or bypasses row security; "
+            "name an ordinary one"
+        )
 
 
 def _login(url: str) -> tuple[str, str]:

@@ -1,10 +1,16 @@
 """Connections: SQLAlchemy for people's requests, a plain asyncpg pool for the worker's bulk writes."""
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from storage.errors import DatabaseUnreachableError
+
+CONNECT_SECONDS = 10
 WORKER_SESSION = {
     # A worker stopped inside a transaction keeps its ledger row locked: the new owner of the partition
     # would wait for as long as it sleeps.
@@ -13,19 +19,65 @@ WORKER_SESSION = {
     "statement_timeout": "60s",
     "timezone": "UTC",
 }
-
-
-def sqlalchemy_url(libpq_url: str) -> str:
-    """Return the asyncpg form of a `postgresql://` address."""
-    for scheme in ("postgresql://", "postgres://"):
-        if libpq_url.startswith(scheme):
-            return "postgresql+asyncpg://" + libpq_url.removeprefix(scheme)
-    return libpq_url
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""What asyncpg raises while PostgreSQL is away, starting or stopping (a TimeoutError is an OSError)."""
+REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.exceptions.ClientConfigurationError,
+)
 
 
 def engine(url: str, **options: Any) -> AsyncEngine:
-    """Return an engine for entities; connections are checked before use, since databases restart."""
-    return create_async_engine(sqlalchemy_url(url), pool_pre_ping=True, **options)
+    """Return an engine for entities; connections are checked before use, since databases restart.
+
+    `url` is libpq's form, read by asyncpg itself: sockets, several hosts and sslmode work as they do there.
+    """
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"timezone": "UTC"})
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True, **options)
+
+
+@asynccontextmanager
+async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Yield one plain connection, for the operator's commands.
+
+    Raises:
+        DatabaseUnreachableError: nothing answers at the address, or the login or database is not there.
+    """
+    with told_apart(url):
+        opened = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@contextmanager
+def told_apart(url: str) -> Iterator[None]:
+    """Turn a driver's errors of connecting into one that names the address, without its password."""
+    try:
+        yield
+    except AWAY as error:
+        raise DatabaseUnreachableError(
+            f"PostgreSQL at {_address(url)} does not answer: {str(error) or type(error).__name__}"
+        ) from error
+    except REFUSED as error:
+        raise DatabaseUnreachableError(f"PostgreSQL at {_address(url)} refuses: {error}") from error
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2] or parts.query}{parts.path}"
 
 
 async def worker_pool(url: str, *, name: str, size: int = 8) -> asyncpg.Pool:

@@ -79,7 +79,7 @@ BEGIN
     made := FOUND;
     SELECT o.id INTO org_id FROM public.organization AS o WHERE o.slug = create_organization.slug;
     INSERT INTO public.app_user (id, email, full_name)
-    VALUES (gen_random_uuid(), create_organization.email, create_organization.email)
+    VALUES (gen_random_uuid(), create_organization.email, left(create_organization.email, 100))
     ON CONFLICT DO NOTHING;
     SELECT u.id INTO user_id FROM public.app_user AS u
     WHERE lower(u.email) = lower(create_organization.email);

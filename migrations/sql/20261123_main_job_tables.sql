@@ -91,7 +91,7 @@ CREATE TABLE partition_ledger (
     epoch BIGINT NOT NULL,
     owner TEXT NOT NULL,
     topic_id TEXT NOT NULL,
-    caught_up_since TIMESTAMP WITH TIME ZONE,
+    caught_up_at TIMESTAMP WITH TIME ZONE,
     fresh_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_partition_ledger PRIMARY KEY (consumer, topic, partition)
 );

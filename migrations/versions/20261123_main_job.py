@@ -60,7 +60,7 @@ WORKER_DELETES = ("batch_seen", "outbox")
 TABLES = (*PROJECT_COLUMN, "organization", "app_user", *(t for t in WORKER_WRITES if t not in PROJECT_COLUMN))
 
 MEMBER = "{org} = ANY ((SELECT auth.my_orgs())::uuid[])"
-IN_TOKEN = "{org} = (SELECT auth.org_id())"
+ORG_OF_TOKEN = "{org} = (SELECT auth.org_id())"  # noqa: S105  # a rule, no secret
 EDITS = "(SELECT auth.my_role()) IN ('ADMIN', 'MEMBER')"
 ADMINISTERS = "(SELECT auth.my_role()) = 'ADMIN'"
 IN_WORKSPACE = (
@@ -116,7 +116,7 @@ def _readable(table: str, org: str, project: str | None) -> Iterator[str]:
     yield f"CREATE POLICY members_read ON {table} FOR SELECT TO {API} USING ({MEMBER.format(org=org)})"
     yield (
         f"CREATE POLICY org_of_token ON {table} AS RESTRICTIVE TO {API}"
-        f" USING ({IN_TOKEN.format(org=org)}) WITH CHECK ({IN_TOKEN.format(org=org)})"
+        f" USING ({ORG_OF_TOKEN.format(org=org)}) WITH CHECK ({ORG_OF_TOKEN.format(org=org)})"
     )
     # A new project has no row to be found by yet: its own workspace_id is what counts.
     if table == "project":

@@ -1,0 +1,113 @@
+"""The topics: made by `augentis migrate`, never by accident, and left as they are once they exist."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from settings import Settings
+from settings.kafka import client_options
+
+IN_TOPICS = ("raw_metrics", "otlp_metrics", "backfill_metrics")
+OUT_TOPICS = ("telemetry_closed", "divergence_alerts")
+TOPICS = (
+    *IN_TOPICS,
+    *(f"{topic}.{suffix}" for topic in IN_TOPICS for suffix in ("dlq", "parked")),
+    *OUT_TOPICS,
+)
+ANSWER_SECONDS = 15.0
+ENVELOPE_BYTES = 1 << 17
+"""What a record batch may need beyond the message: a dead letter's headers, the batch's own."""
+
+Answer = TypeVar("Answer")
+
+
+class KafkaUnreachableError(Exception):
+    """No broker answers."""
+
+    exit_code = 69
+
+
+class TopicRefusedError(Exception):
+    """The brokers refuse to make a topic; the message has their reason."""
+
+    exit_code = 2
+
+
+async def pending_topics(settings: Settings) -> list[str]:
+    """Return the topics that `make_topics` would make.
+
+    Raises:
+        KafkaUnreachableError: no broker answers.
+    """
+    existing = await _with_admin(settings, _existing)
+    return [topic for topic in TOPICS if topic not in existing]
+
+
+async def make_topics(settings: Settings) -> tuple[list[str], list[str]]:
+    """Make the topics that are missing; return their names, and a line for each that differs.
+
+    A topic that exists keeps its partitions: adding some would send a project's messages elsewhere.
+
+    Raises:
+        KafkaUnreachableError: no broker answers.
+        TopicRefusedError: the brokers will not make one.
+    """
+
+    async def work(admin: Any) -> tuple[list[str], list[str]]:
+        existing = await _existing(admin)
+        missing = [topic for topic in TOPICS if topic not in existing]
+        if missing:
+            made = await admin.create_topics([_definition(topic, settings) for topic in missing])
+            _raise_refusals(made.topic_errors)
+        return missing, _differences(existing, settings.topic_partitions)
+
+    return await _with_admin(settings, work)
+
+
+def _definition(topic: str, settings: Settings) -> NewTopic:
+    config = {
+        "retention.ms": str(int(settings.topic_retention.total_seconds() * 1000)),
+        "max.message.bytes": str(max(settings.max_message_bytes, 1_000_000) + ENVELOPE_BYTES),
+    }
+    if topic in IN_TOPICS:
+        # A replay judges "future" by when the broker had the message, whatever clock the app has.
+        config["message.timestamp.type"] = "LogAppendTime"
+    return NewTopic(topic, settings.topic_partitions, settings.topic_replication, topic_configs=config)
+
+
+def _differences(existing: dict[str, int], wanted: int) -> list[str]:
+    return [
+        f"topic {topic} is left with {existing[topic]} partitions, not {wanted} (AUGENTIS_TOPIC_PARTITIONS)"
+        for topic in TOPICS
+        if topic in existing and existing[topic] != wanted
+    ]
+
+
+def _raise_refusals(errors: list[tuple[Any, ...]]) -> None:
+    for name, code, *rest in errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicRefusedError(
+                f"Kafka refuses to make topic {name}: {rest[0] if rest else error.__name__}"
+            )
+
+
+async def _existing(admin: Any) -> dict[str, int]:
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
+async def _with_admin(settings: Settings, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
+    options = client_options(settings)
+    admin = AIOKafkaAdminClient(**options, request_timeout_ms=int(ANSWER_SECONDS * 1000))
+    try:
+        async with asyncio.timeout(2 * ANSWER_SECONDS):
+            await admin.start()
+            return await work(admin)
+    except (KafkaError, OSError) as error:
+        servers = ",".join(options["bootstrap_servers"])
+        raise KafkaUnreachableError(f"Kafka at {servers} does not answer: {error}") from error
+    finally:
+        await admin.close()

@@ -1,0 +1,1 @@
+"""What people write down: one module a table, one transaction of the caller's around them."""
