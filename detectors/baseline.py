@@ -15,7 +15,7 @@ from detectors.level import STEP, Level
 from detectors.seasons import DaysOfWeek, HoursOfDay
 
 _WEEKDAY_CLIP = 4.0
-_STEPS_FROM = 14
+_STEPS_FROM = 7
 """Days after which the deviation is known well enough to tell a step by it."""
 _SMALLEST = 1e-3
 """Deviation of a daily mean, as a share of the bound, below which a series is taken to wobble all the
@@ -87,7 +87,8 @@ class Baseline:
 
     def _variance(self, hourly: Hourly, samples: list[Sample], sampling: float) -> float:
         variance = self.level.blend(hourly.day_variance(self.day_variance))
-        return max(variance, sampling / sum(sample.weight for sample in samples), _SMALLEST**2)
+        floor = sampling / sum(sample.weight for sample in samples) if sampling else _SMALLEST**2
+        return max(variance, floor)
 
     def _unusual(self, mean: float) -> float:
         return self.level.clip(mean - self.level.mean, _WEEKDAY_CLIP) if self.level.days else 0.0

@@ -69,7 +69,7 @@ class Level:
         if not self.days:
             return replace(self, mean=value, days=1, last=None, far=0)
         far = self._far(value, deviation)
-        if far and far == self.far:
+        if consecutive and far and far == self.far:
             return self.restart().fold(value, deviation, consecutive=consecutive)
         residual = self.clip(value - self.mean, _CLIP)
         last = self.last if consecutive else None

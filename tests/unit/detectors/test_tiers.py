@@ -1,0 +1,26 @@
+import pytest
+
+from detectors.tiers import EvidenceTier, telemetry_tier, tier_delta
+
+
+@pytest.mark.parametrize(
+    ("users", "samples", "tier"),
+    [
+        (999, 50_000, EvidenceTier.E1),
+        (1000, 1000, EvidenceTier.E4),
+        (0, 999, EvidenceTier.E1),  # nobody reports users: samples stand for them
+        (0, 1000, EvidenceTier.E4),
+        (1, 1_000_000, EvidenceTier.E1),
+        (0, 0, EvidenceTier.E1),
+    ],
+)
+def test_production_is_the_best_evidence_from_a_thousand_users_on(users, samples, tier):
+    assert telemetry_tier(users, samples) is tier
+
+
+@pytest.mark.parametrize(
+    ("assumption", "telemetry", "delta"),
+    [("E0", "E4", 4), ("E2", "E4", 2), ("E4", "E4", 0), ("E0", "E1", 1), ("E1", "E1", 0), ("E3", "E1", 0)],
+)
+def test_telemetry_overrules_only_with_better_evidence(assumption, telemetry, delta):
+    assert tier_delta(EvidenceTier(assumption), EvidenceTier(telemetry)) == delta
