@@ -5,13 +5,15 @@ transaction drops the batches that were counted before.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from metrics.cell import Cell
 from metrics.names import Metric
+from storage.partials import SeriesHour
+from storage.watermarks import ProjectKey
 from streams.event_time import Moments
 from streams.samples import contribution, sample_fault, series_fault
 from streams.wire import Message, Reason, Refused, Sample, decode
@@ -41,23 +43,17 @@ class Tenant(NamedTuple):
     project_id: UUID
     user_key: bytes
 
+    @property
+    def project(self) -> ProjectKey:
+        """Return (organisation, project)."""
+        return (self.org_id, self.project_id)
+
 
 class Directory(Protocol):
     """Knows the organisations, projects and ingest keys."""
 
     def tenant(self, message: Message, headers: Headers) -> Tenant:
         """Return whose the message is, or raise `Refused`."""
-
-
-class SeriesHour(NamedTuple):
-    """What a cell is about; `hour` is epoch seconds."""
-
-    org_id: UUID
-    project_id: UUID
-    hour: int
-    metric: Metric
-    cohort: str
-    feature: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,7 @@ class Folded:
 
     cells: dict[SeriesHour, Cell] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    seen: dict[Tenant, Seen] = field(default_factory=dict)
+    seen: dict[ProjectKey, Seen] = field(default_factory=dict)
     samples: int = 0
 
 
@@ -132,7 +128,7 @@ class Folder:
         self._limits = limits
         self._moments = Moments()
 
-    def fold(self, arrivals: Sequence[Arrival], watermarks: dict[Tenant, float], now: float) -> Folded:
+    def fold(self, arrivals: Sequence[Arrival], watermarks: Mapping[ProjectKey, float], now: float) -> Folded:
         """Return what `arrivals` add.
 
         Args:
@@ -152,12 +148,12 @@ class Folder:
         return folded
 
     def _sort(
-        self, arrival: Arrival, groups: _Groups, folded: Folded, marks: dict[Tenant, float], now: float
+        self, arrival: Arrival, groups: _Groups, folded: Folded, marks: dict[ProjectKey, float], now: float
     ) -> None:
         """Put each sample of a message to its series and hour, unless its time is out of bounds."""
         tenant, moments = arrival.tenant, self._moments
         lateness = self._limits.lateness
-        oldest = marks.get(tenant, 0.0) - lateness if lateness is not None else 0.0
+        oldest = marks.get(tenant.project, 0.0) - lateness if lateness is not None else 0.0
         latest = min(arrival.record.timestamp / 1000, now) + self._limits.future_tolerance
         of_tenant = groups.setdefault(tenant, defaultdict(list))
         faults = dict(arrival.message.unreadable or {})
@@ -172,8 +168,10 @@ class Folder:
                 reason = Reason.FUTURE if at > latest else Reason.TOO_LATE
                 faults.setdefault(reason, []).append(arrival.message.index(position))
                 continue
-            first = min(first, at)
-            newest = max(newest, at)
+            if at > newest:  # noqa: PLR1730  # max() and min() would cost more than the rest of the loop
+                newest = at
+            if at < first:  # noqa: PLR1730
+                first = at
             of_tenant[hour, sample.metric_name, sample.cohort, sample.feature].append(sample)
         for reason, indices in faults.items():
             folded.refusals.append(Refusal(arrival.record, reason, tuple(indices), tenant))
@@ -181,12 +179,12 @@ class Folder:
             _note(folded, marks, tenant, Seen(first, newest))
 
 
-def _note(folded: Folded, marks: dict[Tenant, float], tenant: Tenant, seen: Seen) -> None:
-    marks[tenant] = max(marks.get(tenant, 0.0), seen.newest)
-    before = folded.seen.get(tenant)
+def _note(folded: Folded, marks: dict[ProjectKey, float], tenant: Tenant, seen: Seen) -> None:
+    marks[tenant.project] = max(marks.get(tenant.project, 0.0), seen.newest)
+    before = folded.seen.get(tenant.project)
     if before:
         seen = Seen(min(before.first, seen.first), max(before.newest, seen.newest))
-    folded.seen[tenant] = seen
+    folded.seen[tenant.project] = seen
 
 
 class _Origins:

@@ -15,6 +15,8 @@ from metrics.names import KINDS, UNITS, USER_RATES, Kind, Metric
 from metrics.users import UserSet
 from streams.wire import MAX_NAME, MAX_USER_ID, Reason, Sample
 
+_ABSENT = {None}
+
 
 def series_fault(metric_name: str, cohort: str, feature: str) -> Reason | None:
     """Return why no sample of this series can be counted, None if it can."""
@@ -59,17 +61,15 @@ def contribution(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell 
 
     `key` hashes user ids (metrics.users).
     """
-    if any(s.user_id is not None for s in samples):
+    if {s.user_id for s in samples} != _ABSENT:
         return _with_users(metric, samples, key)
-    unit = UNITS[metric]
-    if any(s.unit is not None and s.unit != unit for s in samples):
-        return None
     values = [s.value for s in samples]
-    if not (min(values) >= 0 and max(values) <= LARGEST):
+    right_units = {s.unit for s in samples} <= {None, UNITS[metric]}
+    if not (right_units and min(values) >= 0 and max(values) <= LARGEST):
         return None
     if KINDS[metric] is Kind.RATE:
         return _rate(metric, samples, values)
-    if any(s.of is not None for s in samples):
+    if {s.of for s in samples} != _ABSENT:
         return None
     if KINDS[metric] is Kind.SUM:
         return Cell(value_micro=sum_micro(values), samples=len(values))
@@ -77,15 +77,12 @@ def contribution(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell 
 
 
 def _rate(metric: Metric, samples: Sequence[Sample], values: list[float]) -> Cell | None:
-    parts = [s.of for s in samples]
-    if None in parts:
-        return None
-    of = np.array(parts, dtype=np.float64)
+    of = np.array([s.of for s in samples], dtype=np.float64)  # an absent one becomes NaN
     if not (of.min() >= 0 and of.max() <= LARGEST):
         return None
     if metric is not Metric.CRASH_RATE and bool((np.array(values) > of).any()):
         return None
-    return Cell(value_micro=sum_micro(values), of_micro=sum_micro(of.tolist()), samples=len(values))
+    return Cell(value_micro=sum_micro(values), of_micro=sum_micro(of), samples=len(values))
 
 
 def _with_users(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell | None:

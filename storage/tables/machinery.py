@@ -16,7 +16,8 @@ DESTINATIONS = ("kafka", "webhook")
 class PartitionLedger(Base):
     """Where a consumer stands in a partition; moves in the transaction of the rows it stands for.
 
-    `epoch` names the owner's claim: a worker that lost the partition moves nothing.
+    `epoch` names the owner's claim: a worker that lost the partition moves nothing. `caught_up_at` is the
+    last time the partition was read to its end.
     `topic_id` is Kafka's id of the topic: a recreated topic starts at zero and is not the same.
     """
 
@@ -29,7 +30,7 @@ class PartitionLedger(Base):
     epoch: Mapped[int] = mapped_column(BigInteger)
     owner: Mapped[str]
     topic_id: Mapped[str]
-    caught_up_since: Mapped[datetime | None]
+    caught_up_at: Mapped[datetime | None]
     fresh_at: Mapped[datetime]
 
 

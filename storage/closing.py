@@ -1,0 +1,237 @@
+"""Closing hours: which projects may close up to when, and merging partials into Telemetry.
+
+An hour closes when every source partition in which the project was seen has passed its end and the
+grace, in event time; or, where a partition is idle for the project, in the time at which the partition
+was last read to its end. Partials that changed are `dirty`: a late sample and a first one are the same
+case, and raise the row's revision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+
+from metrics.cell import Cell
+from metrics.names import UNITS, Metric
+from storage.ledger import Connection
+from storage.partials import cell_of
+
+TELEMETRY_IDS = UUID("6e2f7f0c-5a1f-4d52-9f7e-0d6a8a3b6c11")
+"""Namespace of telemetry ids: a row's id follows from what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closable:
+    """A project that may close its hours up to `through` (a whole hour, exclusive)."""
+
+    org_id: UUID
+    project_id: UUID
+    through: datetime
+    first_event: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How far a project is closed, and the time zone of its days."""
+
+    closed_through: datetime
+    day_closed_through: date
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class HourCell:
+    """One merged Telemetry row to be."""
+
+    hour: datetime
+    metric: Metric
+    cohort: str
+    feature: str
+    cell: Cell
+
+
+async def closable(
+    connection: Connection, consumer: str, grace: timedelta, idle_after: timedelta, lateness: timedelta
+) -> list[Closable]:
+    """Return the projects with hours to close or late partials to merge.
+
+    `backfill_metrics` holds no hour open and closes none, unless a project has nothing else.
+    """
+    rows = await connection.fetch(
+        """WITH mark AS (
+               SELECT w.org_id, w.project_id, w.topic = 'backfill_metrics' AS backfill,
+                      min(CASE WHEN l.caught_up_at - w.seen_at >= $3
+                               THEN greatest(w.event_time, l.caught_up_at)
+                               ELSE w.event_time END) - $2 AS through,
+                      min(w.first_event) AS first_event
+               FROM project_watermark w
+               JOIN partition_ledger l ON (l.consumer, l.topic, l.partition) = ($1, w.topic, w.partition)
+               WHERE w.seen_at > clock_timestamp() - $4
+               GROUP BY 1, 2, 3),
+           best AS (SELECT DISTINCT ON (org_id, project_id) org_id, project_id,
+                           date_trunc('hour', through) AS through,
+                           date_trunc('hour', first_event) AS first_event
+                    FROM mark ORDER BY org_id, project_id, backfill)
+           SELECT b.org_id, b.project_id, greatest(b.through, c.closed_through) AS through, b.first_event
+           FROM best b LEFT JOIN project_clock c USING (org_id, project_id)
+           WHERE b.through > coalesce(c.closed_through, b.first_event)
+              OR EXISTS (SELECT FROM partial p
+                         WHERE p.org_id = b.org_id AND p.project_id = b.project_id AND p.dirty
+                           AND p.hour < c.closed_through)""",
+        consumer,
+        grace,
+        idle_after,
+        lateness,
+    )
+    return [Closable(*row) for row in rows]
+
+
+async def take_clock(connection: Connection, project: Closable) -> Clock | None:
+    """Lock a project's clock for this transaction; None while another worker closes it."""
+    await connection.execute(
+        """INSERT INTO project_clock (org_id, project_id, closed_through, day_closed_through)
+           SELECT $1, $2, $3, ($3::timestamptz AT TIME ZONE o.timezone)::date - 1
+           FROM organization o WHERE o.id = $1 ON CONFLICT DO NOTHING""",
+        project.org_id,
+        project.project_id,
+        project.first_event,
+    )
+    row = await connection.fetchrow(
+        """SELECT c.closed_through, c.day_closed_through, o.timezone
+           FROM project_clock c JOIN organization o ON o.id = c.org_id
+           WHERE c.org_id = $1 AND c.project_id = $2 FOR UPDATE OF c SKIP LOCKED""",
+        project.org_id,
+        project.project_id,
+    )
+    return Clock(*row) if row else None
+
+
+async def set_clock(connection: Connection, project: Closable, through: datetime, day: date) -> None:
+    """Move a project's clock on."""
+    await connection.execute(
+        """UPDATE project_clock SET closed_through = $3, day_closed_through = $4
+           WHERE org_id = $1 AND project_id = $2""",
+        project.org_id,
+        project.project_id,
+        through,
+        day,
+    )
+
+
+async def dirty_partials(
+    connection: Connection, project: Closable, through: datetime, most_hours: int
+) -> list[asyncpg.Record]:
+    """Return all partials, changed or not, of the series with a changed one: oldest hours first."""
+    return await connection.fetch(
+        """WITH hours AS (
+               SELECT DISTINCT hour FROM partial
+               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour < $3 ORDER BY hour LIMIT $4),
+           changed AS (
+               SELECT DISTINCT hour, metric_name, cohort, feature FROM partial
+               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour IN (SELECT hour FROM hours))
+           SELECT p.* FROM partial p JOIN changed USING (hour, metric_name, cohort, feature)
+           WHERE p.org_id = $1 AND p.project_id = $2""",
+        project.org_id,
+        project.project_id,
+        through,
+        most_hours,
+    )
+
+
+def merged(rows: Sequence[Any]) -> list[HourCell]:
+    """Merge partials of all source partitions, by hour and series."""
+    cells: dict[tuple[datetime, Metric, str, str], Cell] = {}
+    for row in rows:
+        key = (row["hour"], Metric(row["metric_name"]), row["cohort"], row["feature"])
+        cell = cell_of(row)
+        cells[key] = cells[key] | cell if key in cells else cell
+    return [HourCell(*key, cells[key]) for key in sorted(cells)]
+
+
+async def write_telemetry(connection: Connection, project: Closable, hours: Sequence[HourCell]) -> int:
+    """Upsert Telemetry rows, each a revision later than before; return how many."""
+    rows = [(each, measure) for each in hours if (measure := each.cell.measure(each.metric))]
+    await connection.execute(
+        """INSERT INTO telemetry AS t (org_id, project_id, timestamp, metric_name, cohort, feature, id,
+               metric_value, unit, numerator, denominator, sample_count, user_count,
+               latency_sketch, users_sketch, positive_users_sketch, revision)
+           SELECT $1, $2, s.*, 1
+           FROM unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::numeric[],
+                       $9::text[], $10::numeric[], $11::numeric[], $12::bigint[], $13::bigint[],
+                       $14::bytea[], $15::bytea[], $16::bytea[]) AS s
+           ON CONFLICT (org_id, project_id, timestamp, metric_name, cohort, feature) DO UPDATE SET
+               metric_value = EXCLUDED.metric_value, numerator = EXCLUDED.numerator,
+               denominator = EXCLUDED.denominator, sample_count = EXCLUDED.sample_count,
+               user_count = EXCLUDED.user_count, latency_sketch = EXCLUDED.latency_sketch,
+               users_sketch = EXCLUDED.users_sketch,
+               positive_users_sketch = EXCLUDED.positive_users_sketch,
+               revision = t.revision + 1, updated_at = clock_timestamp()""",
+        project.org_id,
+        project.project_id,
+        [each.hour for each, _ in rows],
+        [str(each.metric) for each, _ in rows],
+        [each.cohort for each, _ in rows],
+        [each.feature for each, _ in rows],
+        [_telemetry_id(project, each) for each, _ in rows],
+        [measure.value for _, measure in rows],
+        [UNITS[each.metric] for each, _ in rows],
+        [measure.numerator for _, measure in rows],
+        [measure.denominator for _, measure in rows],
+        [each.cell.samples for each, _ in rows],
+        [each.cell.users.count() for each, _ in rows],
+        [each.cell.latency.to_bytes() for each, _ in rows],
+        [each.cell.users.to_bytes() for each, _ in rows],
+        [each.cell.positive.to_bytes() for each, _ in rows],
+    )
+    return len(rows)
+
+
+async def mark_clean(connection: Connection, rows: Sequence[Any]) -> None:
+    """Note that these revisions of partials are merged; one that changed meanwhile stays dirty."""
+    names = (
+        "org_id",
+        "project_id",
+        "hour",
+        "metric_name",
+        "cohort",
+        "feature",
+        "topic",
+        "partition",
+        "revision",
+    )
+    await connection.execute(
+        """UPDATE partial p SET dirty = false
+           FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                       $7::text[], $8::int[], $9::bigint[])
+                AS m (org_id, project_id, hour, metric_name, cohort, feature, topic, partition, revision)
+           WHERE p.dirty AND (p.org_id, p.project_id, p.hour, p.metric_name, p.cohort, p.feature, p.topic,
+                  p.partition, p.revision) = (m.org_id, m.project_id, m.hour, m.metric_name, m.cohort,
+                  m.feature, m.topic, m.partition, m.revision)""",
+        *([row[name] for row in rows] for name in names),
+    )
+
+
+async def mark_final(connection: Connection, project: Closable, before: datetime) -> None:
+    """Note that no late sample can change the rows before `before` any more."""
+    await connection.execute(
+        """UPDATE telemetry SET is_final = true
+           WHERE org_id = $1 AND project_id = $2 AND timestamp < $3 AND NOT is_final""",
+        project.org_id,
+        project.project_id,
+        before,
+    )
+
+
+def _telemetry_id(project: Closable, each: HourCell) -> UUID:
+    parts = (
+        project.org_id,
+        project.project_id,
+        each.hour.isoformat(),
+        each.metric,
+        each.cohort,
+        each.feature,
+    )
+    return uuid5(TELEMETRY_IDS, "\x1f".join(map(str, parts)))

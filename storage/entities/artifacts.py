@@ -1,0 +1,96 @@
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import cast, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.tables import Artifact, ArtifactDependency
+from storage.tenancy import Claims
+
+
+class Name(NamedTuple):
+    """What tells an artifact of a project from the others, whatever its version."""
+
+    type: str
+    key: str
+
+
+async def latest(session: AsyncSession, org_id: UUID, project_id: UUID) -> dict[Name, Artifact]:
+    """Return the latest version of each artifact of the project."""
+    query = (
+        select(Artifact)
+        .where(Artifact.org_id == org_id, Artifact.project_id == project_id)
+        .order_by(Artifact.type, Artifact.key, Artifact.version.desc())
+        .distinct(Artifact.type, Artifact.key)
+    )
+    rows: Sequence[Artifact] = (await session.scalars(query)).all()
+    return {Name(row.type, row.key): row for row in rows}
+
+
+async def dependencies(
+    session: AsyncSession, org_id: UUID, artifact_ids: Iterable[UUID]
+) -> dict[UUID, dict[Name, set[UUID]]]:
+    """Return, for each artifact version, what it depends on: the versions by name."""
+    query = (
+        select(ArtifactDependency.artifact_id, Artifact.type, Artifact.key, Artifact.id)
+        .join(
+            Artifact,
+            (Artifact.org_id == ArtifactDependency.org_id)
+            & (Artifact.id == ArtifactDependency.depends_on_id),
+        )
+        .where(ArtifactDependency.org_id == org_id, ArtifactDependency.artifact_id.in_(list(artifact_ids)))
+    )
+    found: dict[UUID, dict[Name, set[UUID]]] = defaultdict(lambda: defaultdict(set))
+    for artifact_id, kind, key, depends_on_id in await session.execute(query):
+        found[artifact_id][Name(kind, key)].add(depends_on_id)
+    return found
+
+
+async def has_content(session: AsyncSession, artifact: Artifact, content: Mapping[str, Any]) -> bool:
+    """Tell whether the version has this content; PostgreSQL compares, as it would store it."""
+    query = select(Artifact.content == cast(content, JSONB)).where(
+        Artifact.org_id == artifact.org_id, Artifact.id == artifact.id
+    )
+    return bool((await session.scalars(query)).one())
+
+
+async def create_version(
+    session: AsyncSession,
+    claims: Claims,
+    project_id: UUID,
+    name: Name,
+    *,
+    content: Mapping[str, Any],
+    evidence_tier: str,
+) -> Artifact:
+    """Return the next version of the artifact, a draft; the database numbers it."""
+    row = insert(Artifact).values(
+        org_id=claims.org_id,
+        id=uuid4(),
+        project_id=project_id,
+        type=name.type,
+        key=name.key,
+        content=dict(content),
+        evidence_tier=evidence_tier,
+        created_by=claims.user_id,
+    )
+    return (await session.scalars(row.returning(Artifact))).one()
+
+
+async def link(session: AsyncSession, artifact: Artifact, depends_on: Iterable[UUID]) -> None:
+    """Note what the artifact rests on; what is noted already stays."""
+    rows = [
+        {
+            "org_id": artifact.org_id,
+            "artifact_id": artifact.id,
+            "depends_on_id": other,
+            "project_id": artifact.project_id,
+        }
+        for other in depends_on
+    ]
+    if rows:
+        await session.execute(upsert(ArtifactDependency).values(rows).on_conflict_do_nothing())

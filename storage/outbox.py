@@ -1,0 +1,126 @@
+"""The outbox: what must reach Kafka or a webhook, written in the transaction that caused it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from storage.ledger import Connection
+
+OPERATOR = UUID(int=0)
+"""The organisation of what belongs to no tenant."""
+CHANNEL = "augentis_outbox"
+"""NOTIFY wakes the relays; they look by a timer too, since a notice can be missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One thing to send. For a webhook, `topic` is the message's stable id."""
+
+    org_id: UUID
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    destination: Literal["kafka", "webhook"] = "kafka"
+    sealed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A letter that waits, with its place in the outbox."""
+
+    id: int
+    attempts: int
+    letter: Letter
+
+
+async def put(connection: Connection, letters: Sequence[Letter]) -> None:
+    """Write letters; they exist if and only if the transaction does."""
+    if not letters:
+        return
+    await connection.execute(
+        """INSERT INTO outbox (org_id, destination, topic, key, value, headers, sealed)
+           SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::jsonb[],
+                                $7::boolean[])""",
+        [letter.org_id for letter in letters],
+        [letter.destination for letter in letters],
+        [letter.topic for letter in letters],
+        [letter.key for letter in letters],
+        [letter.value for letter in letters],
+        [json.dumps(letter.headers) for letter in letters],
+        [letter.sealed for letter in letters],
+    )
+    await connection.execute(f"NOTIFY {CHANNEL}")
+
+
+async def take_for_kafka(connection: Connection, most: int) -> list[Due]:
+    """Lock and return the oldest letters for Kafka, inside a transaction; other relays skip them."""
+    rows = await connection.fetch(
+        """SELECT * FROM outbox WHERE destination = 'kafka' AND delivered_at IS NULL
+               AND next_attempt_at <= clock_timestamp()
+           ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED""",
+        most,
+    )
+    return [_due(row) for row in rows]
+
+
+async def drop(connection: Connection, letters: Sequence[Due]) -> None:
+    """Erase what Kafka has acknowledged: a dead letter's bytes stay nowhere else."""
+    await connection.execute(
+        """DELETE FROM outbox o USING unnest($1::uuid[], $2::bigint[]) AS d (org_id, id)
+           WHERE (o.org_id, o.id) = (d.org_id, d.id)""",
+        [due.letter.org_id for due in letters],
+        [due.id for due in letters],
+    )
+
+
+async def lease_webhooks(connection: Connection, most: int, lease: timedelta) -> list[Due]:
+    """Return due webhook letters and keep other relays off them for `lease`."""
+    rows = await connection.fetch(
+        """UPDATE outbox o SET next_attempt_at = clock_timestamp() + $2, attempts = o.attempts + 1
+           FROM (SELECT org_id, id FROM outbox
+                 WHERE destination = 'webhook' AND delivered_at IS NULL
+                   AND next_attempt_at <= clock_timestamp()
+                 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED) AS d
+           WHERE (o.org_id, o.id) = (d.org_id, d.id) RETURNING o.*""",
+        most,
+        lease,
+    )
+    return sorted((_due(row) for row in rows), key=lambda due: due.id)
+
+
+async def delivered(connection: Connection, due: Due) -> None:
+    """Note that a webhook has accepted a letter; the row stays as the record of it."""
+    await connection.execute(
+        "UPDATE outbox SET delivered_at = clock_timestamp(), last_error = NULL WHERE org_id = $1 AND id = $2",
+        due.letter.org_id,
+        due.id,
+    )
+
+
+async def postpone(connection: Connection, due: Due, wait: timedelta, error: str) -> None:
+    """Note why a webhook did not accept a letter, and when to try again."""
+    await connection.execute(
+        """UPDATE outbox SET next_attempt_at = clock_timestamp() + $3, last_error = $4
+           WHERE org_id = $1 AND id = $2""",
+        due.letter.org_id,
+        due.id,
+        wait,
+        error[:500],
+    )
+
+
+def _due(row: Any) -> Due:
+    letter = Letter(
+        row["org_id"],
+        row["topic"],
+        row["value"],
+        row["key"],
+        json.loads(row["headers"]),
+        row["destination"],
+        row["sealed"],
+    )
+    return Due(row["id"], row["attempts"], letter)

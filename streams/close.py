@@ -1,0 +1,101 @@
+"""The closer: a timer in each worker. One project, one transaction; other workers skip what is locked."""
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from storage import batches, closing, ledger, outbox
+from storage.closing import Clock, Closable, HourCell
+from storage.ledger import Connection
+from storage.outbox import Letter
+from streams.days import completed, day_start
+
+log = logging.getLogger(__name__)
+
+TOPIC = "telemetry_closed"
+MOST_HOURS = 72
+"""Hours merged in one transaction: a backlog is closed in steps that others can see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an hour stays open."""
+
+    grace: timedelta
+    idle_after: timedelta
+    lateness: timedelta
+
+
+class Closer:
+    """Turns partials into Telemetry rows, and tells detection."""
+
+    def __init__(self, pool: asyncpg.Pool, group: str, patience: Patience) -> None:
+        self._pool, self._group, self._patience = pool, group, patience
+        self.rows_written = 0
+
+    async def tick(self) -> bool:
+        """Close what can be closed; True if anything was, so that there may be more."""
+        patience = self._patience
+        async with self._pool.acquire() as connection:
+            projects = await closing.closable(
+                connection, self._group, patience.grace, patience.idle_after, patience.lateness
+            )
+            progress = [await self._close(connection, project) for project in projects]
+        return any(progress)
+
+    async def forget(self) -> None:
+        """Forget batch ids that are older than any sample that is still counted."""
+        async with self._pool.acquire() as connection:
+            before = await ledger.now(connection) - self._patience.lateness
+            while await batches.forget(connection, before):
+                pass
+
+    async def _close(self, connection: Connection, project: Closable) -> bool:
+        async with connection.transaction():
+            clock = await closing.take_clock(connection, project)
+            if clock is None:
+                return False
+            through = max(project.through, clock.closed_through)
+            rows = await closing.dirty_partials(connection, project, through, MOST_HOURS)
+            hours = closing.merged(rows)
+            if len({each.hour for each in hours}) >= MOST_HOURS:
+                # More hours may wait: the clock stops behind the last one that is merged.
+                through = max(hours[-1].hour + timedelta(hours=1), clock.closed_through)
+            await closing.write_telemetry(connection, project, hours)
+            await closing.mark_clean(connection, rows)
+            await closing.mark_final(connection, project, through - self._patience.lateness)
+            days = list(completed(clock.day_closed_through, through, ZoneInfo(clock.timezone)))
+            await closing.set_clock(
+                connection, project, through, days[-1] if days else clock.day_closed_through
+            )
+            await outbox.put(connection, _letters(project, hours, days, clock))
+        self.rows_written += len(hours)
+        return bool(hours) or through > clock.closed_through
+
+
+def _letters(project: Closable, hours: list[HourCell], days: list[date], clock: Clock) -> list[Letter]:
+    """Return what detection must hear: the hours that changed, and each complete day, empty or not."""
+    zone = ZoneInfo(clock.timezone)
+    bodies = [
+        {
+            "kind": "day_closed",
+            "day": day.isoformat(),
+            "ends_at": day_start(day + timedelta(days=1), zone).isoformat(),
+        }
+        for day in days
+    ]
+    changed = sorted({each.hour for each in hours})
+    if changed:
+        bodies.insert(
+            0,
+            {"kind": "hours_closed", "first": changed[0].isoformat(), "last": changed[-1].isoformat()},
+        )
+    head = {"org_id": str(project.org_id), "project_id": str(project.project_id)}
+    return [
+        Letter(project.org_id, TOPIC, json.dumps(head | body).encode(), str(project.project_id).encode())
+        for body in bodies
+    ]

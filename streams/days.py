@@ -1,0 +1,25 @@
+"""Local days: the hours that start in a day of the organisation's time zone."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+ONE_DAY = timedelta(days=1)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the moment (UTC) at which a local day begins."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """Return the local day of a moment."""
+    return moment.astimezone(zone).date()
+
+
+def completed(after: date, through: datetime, zone: ZoneInfo) -> Iterator[date]:
+    """Yield the local days after `after` that end at `through` or before."""
+    day = after + ONE_DAY
+    while day_start(day + ONE_DAY, zone) <= through:
+        yield day
+        day += ONE_DAY

@@ -1,0 +1,155 @@
+"""Faust's transport, with the three changes that the ledger needs.
+
+- Records reach Faust as chunks (`chunks`), and only committed ones.
+- After a rebalance Faust seeks to where the *ledger* says, not to Kafka's committed offsets
+  (`perform_seek`); it calls that twice, concurrently, so claiming is behind a lock and idempotent.
+- A partition's claim, positions and looks are kept together, so that an event of an older claim is told
+  from one of the present.
+
+docs/ledger.md has the traps behind each.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import aiokafka
+from faust.transport.drivers.aiokafka import (
+    AIOKafkaConsumerThread,
+    Consumer,
+    Transport,
+)
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from streams.chunks import Chunk, Look, cut
+
+Positions = Mapping[TP, int]
+
+
+class ChunkThread(AIOKafkaConsumerThread):
+    """The consumer's own thread: fetches, and cuts what it fetched into chunks."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.token = 0
+        self._covered: dict[TP, int] = {}
+        self.looks: dict[TP, Look] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust reads uncommitted records unless it runs transactions of its own: an app that aborts and
+        # retries would be counted twice.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        # The pause of an idle long poll, 1.5 s in Faust: everything asked of the consumer queues behind it.
+        consumer._fetch_max_wait_ms = 500  # noqa: SLF001
+        return consumer
+
+    async def start_at(self, positions: Positions, token: int) -> None:
+        """Seek to `positions`; chunks from now on carry `token`."""
+        await self.call_thread(self._start_at, positions, token)
+
+    async def _start_at(self, positions: Positions, token: int) -> None:
+        consumer = self._ensure_consumer()
+        for tp, offset in positions.items():
+            consumer.seek(tp, offset)
+        self._covered = dict(positions)
+        self.looks = {}
+        self.token = token
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
+        max_records: int | None = None,
+    ) -> dict[TP, list[Chunk]]:
+        token = self.token
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        if token != self.token:  # a claim came in between: these are the old one's
+            return {}
+        return self._chunks(consumer, records)
+
+    def _chunks(
+        self, consumer: aiokafka.AIOKafkaConsumer, records: Mapping[TP, Any]
+    ) -> dict[TP, list[Chunk]]:
+        """Return what was read since the last call, also where only control records were."""
+        chunks: dict[TP, list[Chunk]] = {}
+        now = time.monotonic()
+        most = cast(ChunkConsumer, self.consumer).chunk_records
+        for tp, start in self._covered.items():
+            state = _state(consumer, tp)
+            if state is None:
+                continue
+            end = state.position
+            self.looks[tp] = Look(end, state.highwater, (state.timestamp or 0) / 1000, self.token)
+            if end > start:
+                found = records.get(tp, [])
+                chunks[tp] = [
+                    Chunk(tp, first, last, piece, self.token, now)
+                    for first, last, piece in cut(start, end, found, most.get(tp.topic, len(found) or 1))
+                ]
+                self._covered[tp] = end
+        return chunks
+
+
+def _state(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:
+    """Return aiokafka's state of a partition, None while it has no position."""
+    subscription = consumer._subscription.subscription  # noqa: SLF001
+    if subscription is None or subscription.assignment is None or tp not in subscription.assignment.tps:
+        return None
+    state = subscription.assignment.state_value(tp)
+    return state if state.has_valid_position else None
+
+
+class ChunkConsumer(Consumer):
+    """Faust's consumer; the app says how to claim (`on_claim`) and how long a chunk may be."""
+
+    def _new_consumer_thread(self) -> ChunkThread:
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def thread(self) -> ChunkThread:
+        """Return the consumer's thread."""
+        return cast(ChunkThread, self._thread)
+
+    @property
+    def chunk_records(self) -> Mapping[str, int]:
+        """Return the most records that a chunk of a topic may have; topics not named have no such limit."""
+        return cast("LedgerTransport", self.transport).chunk_records
+
+    async def perform_seek(self) -> None:
+        """Claim what was assigned, and read on from where the ledger stands."""
+        await cast("LedgerTransport", self.transport).on_claim(self)
+
+    async def start_at(self, positions: Positions, token: int) -> None:
+        """Seek to `positions`, and let Faust forget what it read before."""
+        await self.thread.start_at(positions, token)
+        for tp, offset in positions.items():
+            self._read_offset[tp] = offset or None
+            self._committed_offset[tp] = offset or None
+
+    def _to_message(self, tp: TP, record: Chunk) -> ConsumerMessage:
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            0.0,
+            0,
+            [],
+            None,
+            cast(Any, record),
+            None,
+            None,
+            None,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+
+class LedgerTransport(Transport):
+    """The transport of the app; `on_claim` is called after each rebalance."""
+
+    Consumer = ChunkConsumer
+    on_claim: Callable[[ChunkConsumer], Awaitable[None]]
+    chunk_records: Mapping[str, int]
