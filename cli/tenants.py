@@ -5,6 +5,8 @@ import re
 import sys
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +15,10 @@ from pydantic import EmailStr, TypeAdapter, ValidationError
 
 import settings
 from api.auth.development import mint
+from cli.applying.file import ApplyFile, read_file
+from cli.applying.mistakes import FileMistakesError
+from cli.applying.run import AppliedProject, apply_file
+from cli.applying.summary import report
 from cli.exits import CommandError
 from cli.sessions import tenant_sessions
 from settings import Settings, parse_duration
@@ -117,3 +123,31 @@ async def _is_of(configured: Settings, member: Member, workspace: UUID) -> bool:
         sessions.open(Claims(member.user_id, member.org_id), read_only=True) as session,
     ):
         return await workspaces.exists(session, member.org_id, workspace)
+
+
+async def apply(
+    file: Annotated[Path, typer.Argument(help="YAML file of projects and artifacts (docs/apply.md).")],
+    *,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Bring projects, artifacts and assumptions in line with a file; running it twice changes nothing.
+
+    Acts as the organisation's first admin. The whole file is applied, or nothing of it.
+    """
+    try:
+        content = read_file(file)
+        claims, applied = await _apply(settings.load(), content)
+    except FileMistakesError as error:
+        for mistake in error.mistakes:
+            print(f"{file}: {mistake}", file=sys.stderr)
+        raise typer.Exit(error.exit_code) from error
+    report(claims.org_id, applied, as_json=json_)
+
+
+async def _apply(configured: Settings, content: ApplyFile) -> tuple[Claims, list[AppliedProject]]:
+    admin = await find_member(configured.need("database_url"), content.org)
+    if admin is None:
+        raise FileMistakesError([f"org: no organisation {content.org!r} (`augentis init` makes one)"])
+    claims = Claims(admin.user_id, admin.org_id)
+    async with tenant_sessions(configured) as sessions, sessions.open(claims) as session:
+        return claims, await apply_file(session, claims, content, datetime.now(UTC))

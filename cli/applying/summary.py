@@ -1,0 +1,21 @@
+"""What a file changed, for people or for programs."""
+
+import json
+from dataclasses import asdict
+from uuid import UUID
+
+from cli.applying.run import AppliedProject
+
+
+def report(org_id: UUID, applied: list[AppliedProject], *, as_json: bool) -> None:
+    """Print a line an object, or one JSON document."""
+    if as_json:
+        document = {"org_id": org_id, "projects": [asdict(project) for project in applied]}
+        print(json.dumps(document, default=str))
+        return
+    for project in applied:
+        print(f"{project.change} project {project.name}")
+        for artifact in project.artifacts:
+            print(f"{artifact.change} artifact {artifact.key} version {artifact.version}")
+            if artifact.approved:
+                print(f"approved artifact {artifact.key} version {artifact.version}")
