@@ -1,8 +1,7 @@
 """The long-run variance of a day's mean, learned from the hours of few days.
 
-Day-to-day scatter alone needs months; the autocovariances of hourly residuals (lags 0 to 8, the tail
-continued as AR(1)) are usable on the first day. Measured: with daily scatter alone the daily test raises
-twice the false alarms.
+Day-to-day scatter alone needs months, in which the test would raise twice the false alarms; the
+autocovariances of hourly residuals (lags 0 to 8, the tail continued as AR(1)) are usable on the first day.
 """
 
 from collections.abc import Mapping

@@ -15,10 +15,10 @@ SHARES = (0.05, 0.10, 0.20)
 false alarms they find breaches that matter earlier."""
 WEIGHTS = (0.4, 0.3, 0.3)
 HEAD_START = 0.025
-"""Part of the threshold given at launch, when a breach is most likely: 13/5/2 -> 10/4/1 days for 5/10/20
-%."""
+"""Part of the threshold given at launch, when a breach is most likely: it is found earlier,
+at the price of some more alarms in the first month."""
 RECOVERED = 365.0
-"""Evidence for recovery that resolves: a true breach of 5 % then flaps once in eight years at phi .8."""
+"""Evidence for recovery that resolves: less, and a lasting breach of 5 % would flap."""
 _MOST = 50.0
 
 

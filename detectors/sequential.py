@@ -11,14 +11,13 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from detectors.assumptions import Assumption
-from detectors.autocovariance import Hourly
 from detectors.baseline import Baseline, Estimate
-from detectors.daymean import Bias, Sample
+from detectors.daymean import Sample
 from detectors.days import DayBatch, Hour
 from detectors.evidence import HEAD_START, RECOVERED, SHARES, Day, evidence
-from detectors.level import Level
-from detectors.seasons import DaysOfWeek, HoursOfDay
 from detectors.tiers import head_count
 from metrics.names import KINDS, Kind
 
@@ -31,7 +30,7 @@ MIN_SAMPLES = 100
 """Users, sessions, requests or samples a day needs, where a value is made of them."""
 
 _CALIBRATION = {Kind.RATE: 0.3, Kind.MEDIAN: 0.41, Kind.SUM: 0.41}
-"""Threshold x alarms a year / 365, simulated on wobbling series (phi .8); heavier tails need more."""
+"""Threshold x alarms a year / 365, simulated on wobbling series; values without a denominator need more."""
 _WATCH = 0.1
 _SMALLEST_RATE = 1e-4
 """Rates are not resolved below 0.01 %: a bound of 0 would have no size of breach and no variance."""
@@ -135,28 +134,15 @@ class State:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "State":
-        """Return the state that `to_json` gave."""
-        base = data["baseline"]
-        hourly = base["hourly"]
-        return cls(
-            sums=tuple(tuple(sums) for sums in data["sums"]),
-            broken=data["broken"],
-            recovery=data["recovery"],
-            baseline=Baseline(
-                days=base["days"],
-                last_day=base["last_day"],
-                hours_of_day=HoursOfDay(**_tuples(base["hours_of_day"])),
-                days_of_week=DaysOfWeek(**_tuples(base["days_of_week"])),
-                hourly=Hourly(
-                    tuple(hourly["products"]),
-                    tuple(hourly["pairs"]),
-                    tuple((n, r) for n, r in hourly["tail"]),
-                ),
-                level=Level(**base["level"]),
-                bias=Bias(**base["bias"]),
-                day_variance=base["day_variance"],
-            ),
-        )
+        """Return the state that `to_json` gave.
+
+        Raises:
+            pydantic.ValidationError: it is another version's, or no state at all; fold again from the start.
+        """
+        return _STATE.validate_python(data)
+
+
+_STATE = TypeAdapter(State)
 
 
 @dataclass(frozen=True)
@@ -259,7 +245,3 @@ def _effect(kind: Kind, bound: float) -> float:
 def _sampling(rate: float) -> float:
     rate = min(max(rate, _SMALLEST_RATE), 1 - _SMALLEST_RATE)
     return rate * (1 - rate)
-
-
-def _tuples(data: dict[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
-    return {name: tuple(values) for name, values in data.items()}
