@@ -1,0 +1,96 @@
+"""Exit codes of every command, and which exception means which.
+
+A module below `cli` cannot import this one. It says what its exception means with an attribute
+`exit_code` (74 for a fenced worker, 75 for one that gave up), which is honoured here.
+"""
+
+import sys
+from collections.abc import Iterator
+from enum import IntEnum
+
+from settings import SettingsError
+
+
+class Exit(IntEnum):
+    """What a command's exit code says (the numbers from 64 on are those of sysexits.h)."""
+
+    DONE = 0
+    NO = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    FENCED = 74
+    GAVE_UP = 75
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command cannot go on, and its message says why and what to do; exit code 2 unless given."""
+
+    def __init__(self, message: str, exit_code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class AnswerIsNoError(CommandError):
+    """The command did its work, and the answer is no."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Exit.NO)
+
+
+class UnavailableError(CommandError):
+    """Kafka or PostgreSQL cannot be reached at start."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Exit.UNAVAILABLE)
+
+
+# By name, since importing the drivers would cost every command a third of a second.
+_UNAVAILABLE = {
+    "aiokafka.errors": {"KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError"},
+    "asyncpg.exceptions": {
+        "CannotConnectNowError",
+        "ConnectionDoesNotExistError",
+        "InvalidAuthorizationSpecificationError",
+        "InvalidCatalogNameError",
+        "InvalidPasswordError",
+        "TooManyConnectionsError",
+    },
+}
+
+
+def exit_code_of(error: BaseException) -> int | None:
+    """Return the exit code that `error` stands for, or None if it is unexpected (a bug: show it whole)."""
+    if isinstance(error, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    if isinstance(error, SettingsError):
+        return Exit.USAGE
+    code = getattr(error, "exit_code", None)
+    if isinstance(code, int):
+        return code
+    if any(_is_unavailable(cause) for cause in _causes(error)):
+        return Exit.UNAVAILABLE
+    return None
+
+
+def say(error: BaseException) -> None:
+    """Print what went wrong as one line on stderr."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"augentis: {text}", file=sys.stderr)
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    if isinstance(error, ConnectionError):
+        return True
+    kind = type(error)
+    return any(
+        kind.__name__ in names and kind.__module__.startswith(module)
+        for module, names in _UNAVAILABLE.items()
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or getattr(seen, "orig", None)

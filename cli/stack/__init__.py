@@ -1,0 +1,1 @@
+"""The embedded stack: Apache Kafka and PostgreSQL with nothing preinstalled but Python."""
