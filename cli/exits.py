@@ -31,14 +31,14 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
-class AnswerIsNoError(CommandError):
+class AnswerIsNo(CommandError):  # noqa: N818  # it names the exit code
     """The command did its work, and the answer is no."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, Exit.NO)
 
 
-class UnavailableError(CommandError):
+class Unavailable(CommandError):  # noqa: N818  # it names the exit code
     """Kafka or PostgreSQL cannot be reached at start."""
 
     def __init__(self, message: str) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import settings
-from cli.exits import AnswerIsNoError, CommandError, Exit
+from cli.exits import AnswerIsNo, CommandError, Exit
 from cli.stack import control
 from cli.stack import state as states
 from cli.stack.layout import Layout
@@ -74,7 +74,7 @@ def env() -> None:
     """Print `export NAME='value'` lines of the running stack, for `eval`."""
     layout = _layout()
     if not states.is_supervised(layout) or not layout.env.exists():
-        raise AnswerIsNoError("the stack is not running: start it with `augentis stack up`")
+        raise AnswerIsNo("the stack is not running: start it with `augentis stack up`")
     for name, value in json.loads(layout.env.read_text()).items():
         print(f"export {name}={_quoted(value)}")
 
