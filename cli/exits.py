@@ -5,10 +5,8 @@ A module below `cli` cannot import this one. It says what its exception means wi
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
-
-from settings import SettingsError
 
 
 class Exit(IntEnum):
@@ -45,7 +43,8 @@ class Unavailable(CommandError):  # noqa: N818  # it names the exit code
         super().__init__(message, Exit.UNAVAILABLE)
 
 
-# By name, since importing the drivers would cost every command a third of a second.
+# By name, since importing their modules would cost every command a third of a second.
+_USAGE = {"settings.model": {"SettingsError"}}
 _UNAVAILABLE = {
     "aiokafka.errors": {"KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError"},
     "asyncpg.exceptions": {
@@ -63,12 +62,13 @@ def exit_code_of(error: BaseException) -> int | None:
     """Return the exit code that `error` stands for, or None if it is unexpected (a bug: show it whole)."""
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    if isinstance(error, SettingsError):
-        return Exit.USAGE
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         return code
-    if any(_is_unavailable(cause) for cause in _causes(error)):
+    causes = list(_causes(error))
+    if any(_is_named(cause, _USAGE) for cause in causes):
+        return Exit.USAGE
+    if any(isinstance(cause, ConnectionError) or _is_named(cause, _UNAVAILABLE) for cause in causes):
         return Exit.UNAVAILABLE
     return None
 
@@ -79,14 +79,9 @@ def say(error: BaseException) -> None:
     print(f"augentis: {text}", file=sys.stderr)
 
 
-def _is_unavailable(error: BaseException) -> bool:
-    if isinstance(error, ConnectionError):
-        return True
+def _is_named(error: BaseException, names: Mapping[str, set[str]]) -> bool:
     kind = type(error)
-    return any(
-        kind.__name__ in names and kind.__module__.startswith(module)
-        for module, names in _UNAVAILABLE.items()
-    )
+    return any(kind.__module__.startswith(module) and kind.__name__ in of for module, of in names.items())
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -16,12 +16,18 @@ from cli.stack.state import State
 from cli.stack.supervisor import START_PATIENCE, StackError
 
 _PARTS_BY_SETTING = {"KAFKA_BOOTSTRAP_SERVERS": "kafka", "DATABASE_URL": "postgres"}
+PARTS = tuple(_PARTS_BY_SETTING.values())
 _DOWNLOAD_PATIENCE = 600.0
 
 
 def wanted_parts(environment: Mapping[str, str]) -> list[str]:
     """Return the parts to embed: those whose address the environment does not name."""
     return [part for name, part in _PARTS_BY_SETTING.items() if not environment.get(name)]
+
+
+def is_running(layout: Layout) -> bool:
+    """Return whether a supervisor lives, whatever its parts are at."""
+    return states.is_supervised(layout)
 
 
 def launch(layout: Layout, parts: Sequence[str], parent: int | None) -> "subprocess.Popen[bytes]":

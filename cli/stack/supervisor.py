@@ -14,7 +14,6 @@ from cli.stack.layout import Layout, Memory, remember, write_private
 from cli.stack.state import Service, ServiceState, State, supervising, tail
 
 _log = logging.getLogger("augentis.stack")
-PARTS = ("kafka", "postgres")
 START_PATIENCE = 120.0
 _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 
