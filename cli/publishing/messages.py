@@ -93,7 +93,7 @@ def parse_line(line: bytes, defaults: Defaults) -> Flat | Whole:
         if envelope.samples is None:
             sample = encode(_sample.decode(line))
     except msgspec.ValidationError as error:
-        raise RefusedLineError("bad_schema", str(error)) from None
+        raise RefusedLineError(_reason(str(error)), str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedLineError("not_json", str(error)) from None
     tenant = tenant_of(envelope.org_id, envelope.project_id, defaults)
@@ -116,6 +116,17 @@ def tenant_of(org_id: UUID | None, project_id: UUID | None, defaults: Defaults) 
         missing = "org_id (or give --org)" if org_id is None else "project_id (or give --project)"
         raise RefusedLineError("bad_schema", f"no {missing}")
     return Tenant(org_id, project_id)
+
+
+def _reason(error: str) -> str:
+    """Return the reason that the worker would give; msgspec's message ends in the path, `$.value`."""
+    field = error.rpartition("$.")[2].rstrip("`")
+    return {
+        "value": "bad_value",
+        "of": "bad_value",
+        "timestamp": "bad_timestamp",
+        "unit": "bad_unit",
+    }.get(field, "bad_schema")
 
 
 def _not_empty(samples: list[msgspec.Raw]) -> list[msgspec.Raw]:
