@@ -14,11 +14,11 @@ import asyncpg
 from faust.types import TP
 
 from storage import ledger, watermarks
-from storage.ledger import Claim, Place
+from storage.ledger import Claim, Connection, Place
 from storage.partials import Held, SeriesHour
 from storage.watermarks import ProjectKey
 from streams.chunks import Chunk
-from streams.errors import BrokenChainError
+from streams.errors import BrokenChainError, FencedError
 from streams.outage import patiently
 from streams.transport import ChunkConsumer
 
@@ -68,8 +68,31 @@ class Holdings:
         rest = chunk.after(position)
         return (holding, rest) if rest else None
 
-    def current(self, holding: Holding) -> bool:
-        """Say whether `holding` is still this worker's."""
+    async def move(self, connection: Connection, holding: Holding, end: int) -> bool:
+        """Move the ledger on to `end`: the first statement of a chunk's transaction.
+
+        False where there is nothing to write: the partition was lost in a rebalance, or this chunk is
+        written already and only the answer to its commit was lost with the connection.
+
+        Raises:
+            FencedError: another worker holds the partition.
+        """
+        place = holding.place
+        if await ledger.move(connection, place, holding.claim, end):
+            return True
+        stands = await ledger.position(connection, place)
+        if stands == Claim(end, holding.claim.epoch):
+            holding.partials.clear()
+            holding.marks = await watermarks.load(connection, place)
+            holding.advanced(end)
+        elif self._current(holding):
+            raise FencedError(
+                f"{place.topic}[{place.partition}] is held by another worker"
+                f" (epoch {stands.epoch if stands else None}, mine was {holding.claim.epoch})"
+            )
+        return False
+
+    def _current(self, holding: Holding) -> bool:
         return self._held.get(_tp(holding.place)) is holding
 
     def all(self) -> Sequence[Holding]:

@@ -7,19 +7,18 @@ and written: partials, dead letters, watermarks. Only after the commit does the 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
 from cryptography.fernet import Fernet
 
-from storage import batches, ledger, outbox, partials, watermarks
+from storage import batches, outbox, partials, watermarks
 from storage.ledger import Connection
 from storage.partials import Held, SeriesHour
 from streams import dead_letters
 from streams.chunks import Chunk
 from streams.directory import SnapshotDirectory
-from streams.errors import FencedError
 from streams.fold import Arrival, Folded, Folder, Limits, Refusal, admit
 from streams.holdings import Holding, Holdings
 from streams.outage import patiently
@@ -91,8 +90,7 @@ class Ingest:
     ) -> None:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
-                if not await ledger.move(connection, holding.place, holding.claim, chunk.end):
-                    await self._lost(connection, holding, chunk)
+                if not await self._holdings.move(connection, holding, chunk.end):
                     return
                 new = await _new_only(connection, arrivals)
                 folded = self._folder.fold(new, holding.marks, self._clock())
@@ -137,24 +135,6 @@ class Ingest:
         for project, seen in folded.seen.items():
             holding.marks[project] = max(holding.marks.get(project, 0.0), seen.newest)
         holding.advanced(chunk.end)
-
-    async def _lost(self, connection: Connection, holding: Holding, chunk: Chunk) -> None:
-        """Find out why the ledger did not move, and forget what may be out of date.
-
-        Raises:
-            FencedError: another worker holds the partition.
-        """
-        stands = await ledger.position(connection, holding.place)
-        if stands == replace(holding.claim, next_offset=chunk.end):
-            # A commit whose answer was lost with the connection: it happened.
-            holding.partials.clear()
-            holding.marks = await watermarks.load(connection, holding.place)
-            holding.advanced(chunk.end)
-        elif self._holdings.current(holding):
-            raise FencedError(
-                f"{holding.place.topic}[{holding.place.partition}] is held by another worker"
-                f" (epoch {stands.epoch if stands else None}, mine was {holding.claim.epoch})"
-            )
 
     def _say(self, holding: Holding, repeats: int, new: int, folded: Folded, refusals: list[Refusal]) -> None:
         refused = [*refusals, *folded.refusals]

@@ -32,7 +32,7 @@ class DivergenceReport(Base):
         one_of("classification", Classification),
         one_of("status", REPORT_STATUSES),
         UniqueConstraint("org_id", "assumption_id", "detected_at"),
-        Index("ix_divergence_report_page", "org_id", text("detected_at DESC"), "id"),
+        Index("ix_divergence_report_page", "org_id", "detected_at", "id"),
     )
 
     org_id: Mapped[OrgKey]

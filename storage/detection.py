@@ -1,0 +1,187 @@
+"""What detection reads: assumptions with their states, Telemetry of a series, the lineage."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from detectors.assumptions import Assumption
+from detectors.cascade import Lineage, Node
+from detectors.tiers import EvidenceTier
+from metrics.cell import Cell
+from metrics.names import Metric
+from metrics.users import UserSet
+from storage.ledger import Connection
+
+_FIELDS = (
+    *("key", "statement", "metric_name", "cohort", "feature", "operator", "value", "unit", "tolerance"),
+    *("tolerance_kind", "divergence_type", "evidence_tier", "effective_from", "min_users", "owner"),
+    "runbook_url",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Where the fold of an assumption stands."""
+
+    state: dict[str, Any]
+    status: str
+    folded_through: date
+    telemetry_revisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A live assumption, where it comes from, and what its fold remembers."""
+
+    org_id: UUID
+    project_id: UUID
+    artifact_id: UUID
+    id: UUID
+    assumption: Assumption
+    effective_from: datetime
+    evidence_tier: EvidenceTier
+    remembered: Remembered | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDays:
+    """A project's time zone, its first event, and how many live assumptions share the alarm budget."""
+
+    timezone: str
+    first_event: datetime
+    assumptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """One Telemetry row of a series."""
+
+    hour: datetime
+    revision: int
+    cell: Cell
+
+
+async def project_days(connection: Connection, org_id: UUID, project_id: UUID) -> ProjectDays | None:
+    """Return what days of a project are made of, None for a project without telemetry."""
+    row = await connection.fetchrow(
+        """SELECT o.timezone, min(w.first_event) AS first_event,
+                  (SELECT count(*) FROM assumption a WHERE a.org_id = $1 AND a.superseded_at IS NULL)
+                      AS assumptions
+           FROM organization o JOIN project_watermark w ON w.org_id = o.id AND w.project_id = $2
+           WHERE o.id = $1 GROUP BY o.timezone""",
+        org_id,
+        project_id,
+    )
+    return ProjectDays(*row) if row else None
+
+
+async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> list[Watched]:
+    """Return a project's live assumptions; each state is locked for this transaction."""
+    rows = await connection.fetch(
+        """SELECT a.*, s.state, s.status AS last_status, s.folded_through, s.telemetry_revisions
+           FROM assumption a LEFT JOIN detector_state s ON (s.org_id, s.assumption_id) = (a.org_id, a.id)
+           WHERE a.org_id = $1 AND a.project_id = $2 AND a.superseded_at IS NULL ORDER BY a.id""",
+        org_id,
+        project_id,
+    )
+    return [_watched(row) for row in rows]
+
+
+async def series(connection: Connection, item: Watched, start: datetime, end: datetime) -> list[HourRow]:
+    """Return the Telemetry rows in [start, end) that an assumption is about.
+
+    One without a cohort is about all cohorts, one without a feature about all features.
+    """
+    metric = item.assumption.metric_name
+    rows = await connection.fetch(
+        """SELECT timestamp, revision, numerator, denominator, sample_count,
+                  users_sketch, positive_users_sketch, latency_sketch
+           FROM telemetry
+           WHERE org_id = $1 AND project_id = $2 AND metric_name = $3 AND timestamp >= $4 AND timestamp < $5
+             AND ($6 = '' OR cohort = $6) AND ($7 = '' OR feature = $7)
+           ORDER BY timestamp, cohort, feature""",
+        item.org_id,
+        item.project_id,
+        str(metric),
+        start,
+        end,
+        item.assumption.cohort,
+        item.assumption.feature,
+    )
+    return [_hour(metric, row) for row in rows]
+
+
+async def lineage(connection: Connection, org_id: UUID, project_id: UUID) -> tuple[Lineage, dict[UUID, str]]:
+    """Return a project's lineage and each artifact version's place in it.
+
+    A document is one node whatever its versions: what was made from version 1 still rests on it when
+    there is a version 2. Content and dependencies are those of the latest version.
+    """
+    artifacts = await connection.fetch(
+        """SELECT id, type, key, version, content FROM artifact
+           WHERE org_id = $1 AND project_id = $2 ORDER BY type, key, version""",
+        org_id,
+        project_id,
+    )
+    edges = await connection.fetch(
+        "SELECT artifact_id, depends_on_id FROM artifact_dependency WHERE org_id = $1 AND project_id = $2",
+        org_id,
+        project_id,
+    )
+    places = {row["id"]: f"{row['type']}/{row['key']}" for row in artifacts}
+    latest = {places[row["id"]]: row for row in artifacts}
+    newest = {row["id"] for row in latest.values()}
+    nodes = {place: _node(place, row) for place, row in latest.items()}
+    depends_on = [
+        (places[row["artifact_id"]], places[row["depends_on_id"]])
+        for row in edges
+        if row["artifact_id"] in newest
+    ]
+    return Lineage(nodes, depends_on), places
+
+
+def users_of(rows: Sequence[HourRow]) -> tuple[int, int]:
+    """Return (distinct users, samples) of Telemetry rows."""
+    users = UserSet()
+    for row in rows:
+        users = users | row.cell.users
+    return users.count(), sum(row.cell.samples for row in rows)
+
+
+def _watched(row: Any) -> Watched:
+    assumption = Assumption.model_validate({name: row[name] for name in _FIELDS})
+    remembered = None
+    if row["state"] is not None:
+        remembered = Remembered(
+            json.loads(row["state"]), row["last_status"], row["folded_through"], row["telemetry_revisions"]
+        )
+    return Watched(
+        row["org_id"],
+        row["project_id"],
+        row["artifact_id"],
+        row["id"],
+        assumption,
+        row["effective_from"],
+        EvidenceTier(row["evidence_tier"]),
+        remembered,
+    )
+
+
+def _hour(metric: Metric, row: Any) -> HourRow:
+    sketches = (row["users_sketch"], row["positive_users_sketch"], row["latency_sketch"])
+    cell = Cell.restored(metric, (row["numerator"], row["denominator"]), row["sample_count"], sketches)
+    return HourRow(row["timestamp"], row["revision"], cell)
+
+
+def _node(place: str, row: Any) -> Node:
+    content = json.loads(row["content"]) if row["content"] else {}
+    content = content if isinstance(content, dict) else {}
+    return Node(
+        artifact_id=place,
+        type=row["type"],
+        features=tuple(content.get("features", ())),
+        modules=tuple(content.get("modules", ())),
+    )

@@ -1,0 +1,54 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.reading.pages import page
+from storage.tables import CascadeAnalysis, DivergenceReport
+
+KEY = (DivergenceReport.detected_at, DivergenceReport.id)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which reports: None says all; `since` is about `detected_at`, inclusive."""
+
+    project_id: UUID | None = None
+    divergence_type: str | None = None
+    classification: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+
+
+async def listed(
+    session: AsyncSession, org_id: UUID, wanted: Wanted, *, after: Sequence[object] | None, limit: int
+) -> list[DivergenceReport]:
+    """Return a page of the organisation's reports."""
+    query = select(DivergenceReport).where(DivergenceReport.org_id == org_id)
+    for column in ("project_id", "divergence_type", "classification", "status"):
+        value = getattr(wanted, column)
+        if value is not None:
+            query = query.where(getattr(DivergenceReport, column) == value)
+    if wanted.since:
+        query = query.where(DivergenceReport.detected_at >= wanted.since)
+    return await page(session, query, KEY, after, limit)
+
+
+async def one(
+    session: AsyncSession, org_id: UUID, report_id: UUID
+) -> tuple[DivergenceReport, CascadeAnalysis | None] | None:
+    """Return the report and its cascade, if they are there and within sight."""
+    query = (
+        select(DivergenceReport, CascadeAnalysis)
+        .outerjoin(
+            CascadeAnalysis,
+            (CascadeAnalysis.org_id == DivergenceReport.org_id)
+            & (CascadeAnalysis.divergence_id == DivergenceReport.id),
+        )
+        .where(DivergenceReport.org_id == org_id, DivergenceReport.id == report_id)
+    )
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
