@@ -63,13 +63,13 @@ async def closable(
     rows = await connection.fetch(
         """WITH mark AS (
                SELECT w.org_id, w.project_id, w.topic = 'backfill_metrics' AS backfill,
-                      min(CASE WHEN l.caught_up_at - w.seen_at >= $3
+                      min(CASE WHEN l.caught_up_at - w.seen_at >= $3::interval
                                THEN greatest(w.event_time, l.caught_up_at)
-                               ELSE w.event_time END) - $2 AS through,
+                               ELSE w.event_time END) - $2::interval AS through,
                       min(w.first_event) AS first_event
                FROM project_watermark w
                JOIN partition_ledger l ON (l.consumer, l.topic, l.partition) = ($1, w.topic, w.partition)
-               WHERE w.seen_at > clock_timestamp() - $4
+               WHERE w.seen_at > clock_timestamp() - $4::interval
                GROUP BY 1, 2, 3),
            best AS (SELECT DISTINCT ON (org_id, project_id) org_id, project_id,
                            date_trunc('hour', through) AS through,

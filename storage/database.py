@@ -1,6 +1,6 @@
 """Connections: SQLAlchemy for people's requests, a plain asyncpg pool for the worker's bulk writes."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,13 +80,18 @@ def _address(url: str) -> str:
     return f"{parts.netloc.rpartition('@')[2] or parts.query}{parts.path}"
 
 
-async def worker_pool(url: str, *, name: str, size: int = 8) -> asyncpg.Pool:
-    """Return the pool of a worker or relay; `name` is what `pg_stat_activity` shows."""
+async def worker_pool(
+    url: str, *, name: str, size: int = 8, session: Mapping[str, str] | None = None
+) -> asyncpg.Pool:
+    """Return the pool of a worker or relay; `name` is what `pg_stat_activity` shows.
+
+    `session` changes server settings of `WORKER_SESSION`.
+    """
     return await asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
         command_timeout=60,
         timeout=5,
-        server_settings={**WORKER_SESSION, "application_name": name},
+        server_settings={**WORKER_SESSION, **(session or {}), "application_name": name},
     )

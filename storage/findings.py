@@ -62,7 +62,7 @@ def report_id(assumption_id: UUID, detected_at: datetime) -> UUID:
 
 
 async def write_report(connection: Connection, report: Report, cascade: Cascade) -> bool:
-    """Write a report with its cascade; True if it is new. Found again by a refold, its numbers are corrected."""
+    """Write a report with its cascade; True if it is new. A refold that finds it corrects its numbers."""
     fields = {name: getattr(report, name) for name in Report.__slots__}
     names = ", ".join(fields)
     values = ", ".join(f"${number}" for number in range(1, len(fields) + 1))

@@ -80,7 +80,7 @@ async def drop(connection: Connection, letters: Sequence[Due]) -> None:
 async def lease_webhooks(connection: Connection, most: int, lease: timedelta) -> list[Due]:
     """Return due webhook letters and keep other relays off them for `lease`."""
     rows = await connection.fetch(
-        """UPDATE outbox o SET next_attempt_at = clock_timestamp() + $2, attempts = o.attempts + 1
+        """UPDATE outbox o SET next_attempt_at = clock_timestamp() + $2::interval, attempts = o.attempts + 1
            FROM (SELECT org_id, id FROM outbox
                  WHERE destination = 'webhook' AND delivered_at IS NULL
                    AND next_attempt_at <= clock_timestamp()
@@ -104,7 +104,7 @@ async def delivered(connection: Connection, due: Due) -> None:
 async def postpone(connection: Connection, due: Due, wait: timedelta, error: str) -> None:
     """Note why a webhook did not accept a letter, and when to try again."""
     await connection.execute(
-        """UPDATE outbox SET next_attempt_at = clock_timestamp() + $3, last_error = $4
+        """UPDATE outbox SET next_attempt_at = clock_timestamp() + $3::interval, last_error = $4
            WHERE org_id = $1 AND id = $2""",
         due.letter.org_id,
         due.id,

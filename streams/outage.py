@@ -47,10 +47,13 @@ async def patiently(work: Callable[[], Awaitable[Result]], limit: timedelta, wha
         before_sleep=lambda state: _say(state, what),
     )
     try:
-        return await retrying(work)
+        async for attempt in retrying:
+            with attempt:
+                return await work()
     except RetryError as error:
         cause = error.last_attempt.exception()
         raise GaveUpError(f"PostgreSQL: {what} failed for {limit}: {cause!r}") from cause
+    raise AssertionError("retrying ends by return or RetryError")
 
 
 def _say(state: RetryCallState, what: str) -> None:

@@ -1,1 +1,4 @@
-"""What the API reads: one module a table, pages by key, newest first; org_id is always said, beside the policies."""
+"""What the API reads: one module a table, in pages by key, newest first.
+
+Every query says the org_id, beside the policies: for the index, and because two locks are better than one.
+"""

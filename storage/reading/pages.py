@@ -10,9 +10,9 @@ Key = tuple[InstrumentedAttribute[Any], ...]
 
 
 async def page(
-    session: AsyncSession, query: Select[tuple[Row]], key: Key, after: Sequence[object] | None, limit: int
+    session: AsyncSession, query: Select[Row], key: Key, after: Sequence[object] | None, limit: int
 ) -> list[Row]:
-    """Return up to `limit` + 1 rows below `after`, in falling order of `key`; one too many says that more follow.
+    """Return `limit` + 1 rows below `after` at most, in falling order of `key`; the last says: more follow.
 
     `key` must tell rows apart: pages by key neither skip nor repeat while rows are added.
     """

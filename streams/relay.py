@@ -1,0 +1,188 @@
+"""The relay: what waits in the outbox goes to Kafka, and to the webhook.
+
+At least once: a letter is dropped after Kafka has acknowledged it, a webhook's is marked after a 2xx.
+Receivers drop repeats by key and revision, or by `webhook-id`. Many relays share the work: each skips
+what another has locked or leased.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from cryptography.fernet import Fernet
+
+from settings import Settings
+from settings.kafka import client_options
+from storage import database, outbox
+from storage.outbox import Due
+from storage.secrets import seal
+from streams.errors import KafkaAwayError, WorkerError
+from streams.kafka_watch import watch_kafka
+from streams.logs import configure
+from streams.outage import patiently
+from streams.webhook import Webhook
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+WEBHOOKS = 20
+LEASE = timedelta(seconds=30)
+"""How long a webhook may take before another relay may try it."""
+LOOK_EVERY = 0.5
+LONGEST_WAIT = timedelta(minutes=15)
+SEND_SECONDS = 20.0
+_SESSION = {"idle_in_transaction_session_timeout": "60s"}
+
+
+def run(settings: Settings) -> int:
+    """Run a relay until a signal or a failure ends it; return its exit code.
+
+    Raises:
+        SettingsError: something to connect with is missing.
+        DatabaseUnreachableError: PostgreSQL is away at the start.
+        KafkaAwayError: Kafka is away at the start.
+    """
+    configure(settings.log_level)
+    return asyncio.run(_main(settings))
+
+
+async def _main(settings: Settings) -> int:
+    url = settings.need("database_url_worker")
+    with database.told_apart(url):
+        pool = await database.worker_pool(url, name="augentis-relay", size=3, session=_SESSION)
+    producer = AIOKafkaProducer(**client_options(settings), enable_idempotence=True, acks="all", linger_ms=5)
+    try:
+        await producer.start()
+    except (KafkaError, OSError) as error:
+        await producer.stop()
+        pool.terminate()
+        raise KafkaAwayError(
+            f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
+        ) from error
+    try:
+        return await _relay(settings, pool, producer)
+    finally:
+        pool.terminate()
+        await producer.stop()
+
+
+async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> int:
+    stop, news = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    to_kafka = KafkaRelay(pool, producer, seal(settings.need("secret_key")))
+    works: list[Awaitable[object]] = [
+        stop.wait(),
+        _listen(pool, news, settings.retry_for),
+        _repeat(to_kafka.send_some, news, settings.retry_for, "relaying to Kafka"),
+        watch_kafka(settings),
+    ]
+    if settings.webhook_url:
+        to_webhook = WebhookRelay(pool, Webhook(str(settings.webhook_url), settings.need("webhook_secret")))
+        works.append(_repeat(to_webhook.send_some, news, settings.retry_for, "relaying to the webhook"))
+    log.info("relay is up%s", "" if settings.webhook_url else "; no webhook is set (AUGENTIS_WEBHOOK_URL)")
+    tasks = [asyncio.ensure_future(work) for work in works]
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    for task in done:
+        error = task.exception()
+        if isinstance(error, WorkerError):
+            log.error("%s", error)
+            return error.exit_code
+        if error:
+            raise error
+    return 0
+
+
+async def _listen(pool: asyncpg.Pool, news: asyncio.Event, retry_for: timedelta) -> None:
+    """Set `news` when something was put into the outbox; the timer of `_repeat` covers what is missed."""
+    while True:
+
+        async def listen() -> None:
+            async with pool.acquire() as connection:
+                lost = asyncio.Event()
+                await connection.add_listener(outbox.CHANNEL, lambda *_: news.set())
+                connection.add_termination_listener(lambda _: lost.set())
+                await lost.wait()
+
+        await patiently(listen, retry_for, "listening to the outbox")
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _repeat(
+    work: Callable[[], Awaitable[int]], news: asyncio.Event, retry_for: timedelta, what: str
+) -> None:
+    while True:
+        news.clear()
+        while await patiently(work, retry_for, what):
+            pass
+        try:
+            async with asyncio.timeout(LOOK_EVERY):
+                await news.wait()
+        except TimeoutError:
+            continue
+
+
+class KafkaRelay:
+    """Sends letters to their topics, oldest first."""
+
+    def __init__(self, pool: asyncpg.Pool, producer: AIOKafkaProducer, cipher: Fernet) -> None:
+        self._pool, self._producer, self._cipher = pool, producer, cipher
+
+    async def send_some(self) -> int:
+        """Send up to `BATCH` letters and drop those that Kafka has acknowledged; return how many."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            letters = await outbox.take_for_kafka(connection, BATCH)
+            if letters:
+                await self._send(letters)
+                await outbox.drop(connection, letters)
+            return len(letters)
+
+    async def _send(self, letters: list[Due]) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                sent = [await self._enqueue(due) for due in letters]
+                await asyncio.gather(*sent)
+        except (KafkaError, TimeoutError) as error:
+            # Rolled back and sent again; `watch_kafka` says how long Kafka is away, and gives up.
+            raise OSError(f"Kafka did not acknowledge: {error!r}") from error
+
+    async def _enqueue(self, due: Due) -> "asyncio.Future[object]":
+        letter = due.letter
+        value = self._cipher.decrypt(letter.value) if letter.sealed else letter.value
+        headers = [(name, text.encode()) for name, text in letter.headers.items()]
+        future: asyncio.Future[object] = await self._producer.send(
+            letter.topic, value, key=letter.key, headers=headers
+        )
+        return future
+
+
+class WebhookRelay:
+    """Posts letters to the webhook, and postpones what it does not accept."""
+
+    def __init__(self, pool: asyncpg.Pool, webhook: Webhook) -> None:
+        self._pool, self._webhook = pool, webhook
+
+    async def send_some(self) -> int:
+        """Post what is due; return how many letters were tried."""
+        async with self._pool.acquire() as connection:
+            letters = await outbox.lease_webhooks(connection, WEBHOOKS, LEASE)
+        await asyncio.gather(*(self._send(due) for due in letters))
+        return len(letters)
+
+    async def _send(self, due: Due) -> None:
+        answer = await self._webhook.post(due.letter.topic, due.letter.value)
+        async with self._pool.acquire() as connection:
+            if answer.accepted:
+                await outbox.delivered(connection, due)
+                return
+            wait = answer.retry_after or min(timedelta(seconds=2**due.attempts), LONGEST_WAIT)
+            log.warning("webhook: attempt %d not accepted (%s), again in %s", due.attempts, answer.said, wait)
+            await outbox.postpone(connection, due, wait, answer.said)

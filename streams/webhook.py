@@ -1,0 +1,50 @@
+"""One signed POST (Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature)."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from standardwebhooks import Webhook as Signer
+
+TIMEOUT = 10.0
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the receiver made of it; `said` is for logs and never holds a body."""
+
+    accepted: bool
+    said: str
+    retry_after: timedelta | None = None
+
+
+class Webhook:
+    """A receiver and the secret it shares with us."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._url, self._signer = url, Signer(secret)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
+
+    async def post(self, message_id: str, body: bytes) -> Answer:
+        """Post `body` under a stable id; only a 2xx counts as accepted."""
+        now = datetime.now(UTC)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(message_id, now, body.decode()),
+        }
+        try:
+            response = await self._client.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            return Answer(accepted=False, said=type(error).__name__)
+        said = f"status {response.status_code}"
+        return Answer(response.is_success, said, _retry_after(response.headers.get("retry-after")))
+
+
+def _retry_after(value: str | None) -> timedelta | None:
+    with suppress(TypeError, ValueError):
+        return min(timedelta(seconds=max(int(value or ""), 1)), LONGEST_RETRY_AFTER)
+    return None

@@ -1,0 +1,189 @@
+"""The worker's composition root: one process with its agents, its closer and its watches.
+
+Whatever ends one of them ends the process, with an exit code that says why; its supervisor restarts it,
+and it goes on from the ledger. A worker that limps on would be worse than none.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, cast
+
+import asyncpg
+
+from migrations.topics import pending_topics
+from settings import Settings, SettingsError
+from storage import database
+from storage.secrets import seal
+from streams.app import GROUP, LedgerApp, chunk_topic, make_app
+from streams.chunks import Chunk
+from streams.close import TOPIC as CLOSED
+from streams.close import Closer, Patience
+from streams.detect import Detect
+from streams.directory import SnapshotDirectory
+from streams.errors import WorkerError
+from streams.fold import Limits
+from streams.heartbeat import Heartbeat
+from streams.holdings import Holdings
+from streams.ingest import Ingest
+from streams.kafka_watch import watch_kafka
+from streams.logs import configure
+from streams.outage import patiently
+from streams.transport import ChunkConsumer, LedgerTransport
+
+log = logging.getLogger(__name__)
+
+CLOSE_EVERY = 0.5
+BEAT_EVERY = 1.0
+FORGET_EVERY = 600.0
+STOP_SECONDS = 5.0
+Take = Callable[[Chunk, timedelta], Awaitable[None]]
+
+
+def run(settings: Settings, name: str | None) -> int:
+    """Run a worker until a signal or a failure ends it; return its exit code.
+
+    Raises:
+        SettingsError: something to connect with is missing, or the topics are not there.
+        DatabaseUnreachableError: PostgreSQL is away at the start.
+        KafkaUnreachableError: Kafka is away at the start.
+    """
+    configure(settings.log_level)
+    code = asyncio.run(_main(settings, name))
+    if code:
+        # Faust's consumer thread may hang in a broker that is gone: what is written is written.
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+async def _main(settings: Settings, name: str | None) -> int:
+    missing = await pending_topics(settings)
+    if missing:
+        raise SettingsError(f"topics are missing ({', '.join(missing)}): run `augentis migrate` first")
+    owner = name or f"{socket.gethostname()}-{os.getpid()}"
+    url = settings.need("database_url_worker")
+    with database.told_apart(url):
+        pool = await database.worker_pool(url, name=f"augentis-worker {owner}")
+    try:
+        return await Worker(settings, name, owner, pool).run()
+    finally:
+        pool.terminate()
+
+
+class Worker:
+    """Agents, closer and watches around one Faust app and one pool."""
+
+    def __init__(self, settings: Settings, name: str | None, owner: str, pool: asyncpg.Pool) -> None:
+        self._settings, self._pool = settings, pool
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._holdings = Holdings(pool, GROUP, owner, settings.retry_for)
+        self._app = make_app(settings, name)
+        cast(LedgerTransport, self._app.transport).on_claim = self._holdings.claim
+        self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
+        self._heartbeat = Heartbeat(pool, self._holdings)
+        live, history = self._ingest(settings.lateness), self._ingest(None)
+        detect = Detect(pool, self._holdings, webhook=settings.webhook_url is not None)
+        for topic, take in (
+            ("raw_metrics", live.take),
+            ("backfill_metrics", history.take),
+            (CLOSED, detect.take),
+        ):
+            self._agent(self._app, topic, take)
+
+    def _ingest(self, lateness: timedelta | None) -> Ingest:
+        settings = self._settings
+        secret = settings.need("secret_key")
+        limits = Limits(
+            settings.max_samples,
+            settings.max_message_bytes,
+            lateness.total_seconds() if lateness else None,
+            settings.future_tolerance.total_seconds(),
+        )
+        directory = SnapshotDirectory(settings.ingest_auth, secret)
+        return Ingest(self._pool, self._holdings, directory, limits, seal(secret))
+
+    def _agent(self, app: LedgerApp, topic: str, take: Take) -> None:
+        async def agent(stream: Any) -> None:
+            async for event in stream.events():
+                await self._guarded(take(event.value, self._settings.retry_for))
+
+        app.agent(chunk_topic(app, topic), name=topic)(agent)
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Let a failure end the worker: Faust would restart the agent behind the event that failed."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # whatever it is ends the process, and is told there
+            self._fail(error)
+            await asyncio.Event().wait()  # nothing more of this stream
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def run(self) -> int:
+        """Run until a signal (0) or a failure (its exit code)."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        tasks = [asyncio.create_task(work) for work in self._works(stop)]
+        done, _ = await asyncio.wait({*tasks, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+        code = _code(done)
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._app.stop()
+        return code
+
+    def _works(self, stop: asyncio.Event) -> list[Any]:
+        return [
+            self._consume(stop),
+            self._every(CLOSE_EVERY, self._close, "closing hours"),
+            self._every(BEAT_EVERY, self._beat, "noting what is read"),
+            self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
+            watch_kafka(self._settings),
+        ]
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        await self._app.start()
+        log.info("worker is up")
+        stopped = asyncio.create_task(stop.wait())
+        crashed = asyncio.create_task(self._app.wait_until_stopped())
+        await asyncio.wait({stopped, crashed}, return_when=asyncio.FIRST_COMPLETED)
+        reason = self._app.crash_reason
+        if reason is not None:
+            raise WorkerError(f"Faust stopped: {reason!r}") from reason
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], what: str) -> None:
+        while True:
+            await patiently(work, self._settings.retry_for, what)
+            await asyncio.sleep(seconds)
+
+    async def _close(self) -> None:
+        while await self._closer.tick():
+            pass
+
+    async def _beat(self) -> None:
+        if self._app.started:
+            await self._heartbeat.beat(cast(ChunkConsumer, self._app.consumer))
+
+
+def _code(done: set[Any]) -> int:
+    """Return the exit code of what ended first, and say why."""
+    for task in done:
+        error = task.exception()
+        if error is None:
+            continue
+        if isinstance(error, WorkerError):
+            log.error("%s", error)
+            return error.exit_code
+        log.error("unexpected", exc_info=error)
+        return 1
+    return 0
