@@ -1,5 +1,6 @@
 """`augentis migrate | api | worker | relay | openapi`: what a deployment starts."""
 
+import json
 import logging
 import sys
 from importlib import import_module
@@ -8,7 +9,10 @@ from typing import Annotated
 import typer
 
 import settings
+from api.app import application
+from api.openapi import document
 from cli.exits import Exit
+from cli.serving import serve
 from migrations.run import migrate_database, pending, signs_with
 from migrations.topics import make_topics, pending_topics
 
@@ -71,3 +75,22 @@ def relay() -> None:
     """Run the relay: what waits in the outbox goes to Kafka and to webhooks."""
     run = import_module("streams.relay").run
     raise typer.Exit(run(settings.load()))
+
+
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
+) -> None:
+    """Run the HTTP API until it is told to stop."""
+    configured = settings.load()
+    logging.basicConfig(
+        level=configured.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    serve(configured, host, port)
+
+
+def openapi() -> None:
+    """Print the API's OpenAPI document; needs no settings."""
+    print(json.dumps(document(application()), indent=2, ensure_ascii=False))

@@ -1,5 +1,6 @@
 """`augentis migrate`: roles, schema, the key that claims are signed with, topics."""
 
+import functools
 from collections.abc import Callable
 
 import asyncpg
@@ -45,6 +46,12 @@ async def upgrade(url: str, target: str = "head") -> None:
 async def downgrade(url: str, target: str = "base") -> None:
     """Run the migrations down to `target`. Roles stay: they are the cluster's."""
     await _with_connection(url, lambda open_: command.downgrade(_config(open_), target))
+
+
+@functools.cache
+def heads() -> frozenset[str]:
+    """Return the revisions at which a database is up to date."""
+    return frozenset(ScriptDirectory.from_config(alembic_config()).get_heads())
 
 
 async def pending(url: str) -> list[str]:

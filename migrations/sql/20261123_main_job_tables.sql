@@ -353,7 +353,7 @@ CREATE TABLE divergence_report (
     CONSTRAINT ck_divergence_report_status CHECK (status IN ('OPEN', 'RESOLVED')),
     CONSTRAINT uq_divergence_report_org_id_assumption_id_detected_at UNIQUE (org_id, assumption_id, detected_at)
 );
-CREATE INDEX ix_divergence_report_page ON divergence_report (org_id, detected_at DESC, id);
+CREATE INDEX ix_divergence_report_page ON divergence_report (org_id, detected_at, id);
 
 CREATE TABLE cascade_analysis (
     org_id UUID NOT NULL,

@@ -42,7 +42,9 @@ PROJECT_COLUMN = {
     "detector_state": "project_id",
     "organization_members": None,
 }
-EDITED = ("workspace", "project", "artifact", "artifact_dependency", "assumption")
+EDITED = ("workspace", "project", "artifact")
+# Lineage and assumptions are frozen: all that may change is that a later version took their place.
+FROZEN = {"artifact_dependency": None, "assumption": "superseded_at"}
 WORKER_READS = ("organization", "project", "ingest_key", "assumption", "artifact", "artifact_dependency")
 WORKER_WRITES = (
     "partition_ledger",
@@ -89,6 +91,8 @@ def _owners() -> Iterator[str]:
         yield f"GRANT EXECUTE ON FUNCTION {function} TO CURRENT_USER"
     yield f"GRANT SELECT ON auth.claims_key TO {MEMBER_READER}"
     yield f"GRANT USAGE ON SCHEMA public TO {API}, {WORKER}, {MEMBER_READER}, {OPERATOR}"
+    # So that /readyz can tell whether migrations are pending.
+    yield f"GRANT SELECT ON alembic_version TO {API}, {WORKER}"
 
 
 def _forced() -> Iterator[str]:
@@ -108,7 +112,9 @@ def _for_api() -> Iterator[str]:
         USING (id = (SELECT auth.uid()) OR id = ANY ((SELECT auth.org_users())::uuid[]))"""
     for table in EDITED:
         yield from _writable(table, EDITS)
-    yield from _writable("ingest_key", ADMINISTERS)
+    for table, column in FROZEN.items():
+        yield from _writable(table, EDITS, f"UPDATE ({column})" if column else None)
+    yield from _writable("ingest_key", ADMINISTERS, "UPDATE (revoked_at)")
 
 
 def _readable(table: str, org: str, project: str | None) -> Iterator[str]:
@@ -127,11 +133,15 @@ def _readable(table: str, org: str, project: str | None) -> Iterator[str]:
         yield f"CREATE POLICY workspace_of_token ON {table} AS RESTRICTIVE TO {API} USING ({inside})"
 
 
-def _writable(table: str, allowed: str) -> Iterator[str]:
+def _writable(table: str, allowed: str, update: str | None = "UPDATE") -> Iterator[str]:
     rule = f"{MEMBER.format(org='org_id')} AND {allowed}"
-    yield f"GRANT INSERT, UPDATE ON {table} TO {API}"
+    yield f"GRANT INSERT ON {table} TO {API}"
     yield f"CREATE POLICY editors_insert ON {table} FOR INSERT TO {API} WITH CHECK ({rule})"
-    yield f"CREATE POLICY editors_update ON {table} FOR UPDATE TO {API} USING ({rule}) WITH CHECK ({rule})"
+    if update:
+        yield f"GRANT {update} ON {table} TO {API}"
+        yield (
+            f"CREATE POLICY editors_update ON {table} FOR UPDATE TO {API} USING ({rule}) WITH CHECK ({rule})"
+        )
 
 
 def _for_worker() -> Iterator[str]:

@@ -30,6 +30,6 @@ async def standing(session: AsyncSession, claims: Claims) -> Standing:
 
 async def me(session: AsyncSession, claims: Claims) -> tuple[User, Organization]:
     """Return who asks, and the organisation they ask for."""
-    query = select(User, Organization).where(User.id == claims.user_id, Organization.id == claims.org_id)
-    row = (await session.execute(query)).one()
-    return row[0], row[1]
+    user = (await session.scalars(select(User).where(User.id == claims.user_id))).one()
+    organization = (await session.scalars(select(Organization).where(Organization.id == claims.org_id))).one()
+    return user, organization

@@ -1,0 +1,55 @@
+"""The application: routes, errors, request ids. `create_app` binds it to a database and an issuer."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+
+from api import problems
+from api.accept import json_is_accepted
+from api.middleware import RequestIds
+from api.openapi import document, problem_responses
+from api.routes import artifacts, health, me, projects, reports
+from api.services import services
+from settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the API on the database and issuer of the settings; nothing is connected before a request.
+
+    Raises:
+        SettingsError: a setting is missing or not fit.
+    """
+    app = application()
+    app.state.services = services(settings)
+    return app
+
+
+def application() -> FastAPI:
+    """Return the API as it stands, without anything behind it: enough to describe it."""
+    app = FastAPI(
+        title="Augentis divergence",
+        version="1",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    for router in (projects.router, artifacts.router, reports.router, me.router):
+        app.include_router(router, dependencies=[Depends(json_is_accepted)], responses=problem_responses())
+    app.include_router(health.router)
+    problems.install(app)
+    app.add_middleware(RequestIds)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.services.close()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

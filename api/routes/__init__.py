@@ -1,0 +1,1 @@
+"""Thin routes: parameters in, one query, a schema out."""

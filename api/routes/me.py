@@ -1,0 +1,21 @@
+from fastapi import APIRouter
+
+from api.caller import Member
+from api.schemas import Me, Organization
+from storage.reading import people
+
+router = APIRouter(prefix="/v1", tags=["people"])
+
+
+@router.get("/me", response_model=Me)
+async def read_me(caller: Member) -> object:
+    """Say who asks, for which organisation, and as what."""
+    user, organization = await people.me(caller.session, caller.claims)
+    return Me(
+        user_id=user.id,
+        email=user.email,
+        full_name=user.full_name,
+        role_in_org=caller.role,
+        workspace_id=caller.claims.workspace_id,
+        organization=Organization.model_validate(organization),
+    )

@@ -1,0 +1,57 @@
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, TypeAdapter
+
+from api import problems
+from api.caller import Member
+from api.paging import Page, Paging, cut
+from api.parameters import Since
+from api.problems import ProblemError
+from api.schemas import CascadeAnalysis, DivergenceReport, DivergenceReportDetail
+from detectors.divergence import Classification, DivergenceType
+from storage.reading import reports
+
+router = APIRouter(prefix="/v1/divergence-reports", tags=["divergence reports"])
+
+_BY_TIME = TypeAdapter(tuple[AwareDatetime, UUID])
+
+
+class ReportFilters(Paging):
+    """Which reports; `since` is about `detected_at`."""
+
+    project_id: UUID | None = None
+    divergence_type: DivergenceType | None = None
+    classification: Classification | None = None
+    status: Literal["OPEN", "RESOLVED"] | None = None
+    since: Since | None = None
+
+
+@router.get("", response_model=Page[DivergenceReport])
+async def list_divergence_reports(caller: Member, filters: Annotated[ReportFilters, Query()]) -> object:
+    """List divergence reports, newest first."""
+    wanted = reports.Wanted(
+        filters.project_id,
+        filters.divergence_type,
+        filters.classification,
+        filters.status,
+        filters.since,
+    )
+    rows = await reports.listed(
+        caller.session, caller.org_id, wanted, after=filters.after(_BY_TIME), limit=filters.limit
+    )
+    return cut(rows, filters.limit, lambda row: (row.detected_at, row.id), DivergenceReport)
+
+
+@router.get("/{report_id}", response_model=DivergenceReportDetail)
+async def read_divergence_report(caller: Member, report_id: UUID) -> object:
+    """Read a report, with its cascade analysis."""
+    found = await reports.one(caller.session, caller.org_id, report_id)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND, "there is no such report")
+    report, cascade = found
+    return DivergenceReportDetail(
+        **DivergenceReport.model_validate(report).model_dump(),
+        cascade_analysis=CascadeAnalysis.model_validate(cascade) if cascade else None,
+    )

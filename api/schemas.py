@@ -1,0 +1,172 @@
+"""What the API sends: the specification's names, and numbers beside its texts."""
+
+import math
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from detectors.divergence import Classification, DivergenceType, Recommendation
+from detectors.tiers import EvidenceTier
+from metrics.names import Metric
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Finite = Annotated[float | None, BeforeValidator(_finite)]
+"""A number; null where it is infinite, for which JSON has no word."""
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Project(_Sent):
+    """A product being defined, built and watched."""
+
+    id: UUID
+    org_id: UUID
+    workspace_id: UUID
+    name: str = Field(examples=["Checkout"])
+    description: str
+    problem_statement: str
+    phase: str = Field(examples=["DEPLOY"])
+    status: str = Field(examples=["IN_PROGRESS"])
+    created_by: UUID
+    last_updated_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    is_archived: bool
+    version: int
+
+
+class Telemetry(_Sent):
+    """One metric of one hour, cohort and feature ('' = unspecified)."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    metric_name: Metric
+    metric_value: float = Field(examples=[52.0])
+    unit: str = Field(examples=["%"])
+    timestamp: datetime = Field(description="start of the hour")
+    cohort: str = Field(examples=["mainstream"])
+    feature: str = Field(examples=["F12"])
+    numerator: float | None
+    denominator: float | None
+    sample_count: int
+    user_count: int = Field(description="distinct users; 0: none were reported")
+    revision: int = Field(description="grows when late samples change the hour")
+    is_final: bool = Field(description="no sample can change the hour any more")
+    created_at: datetime
+    updated_at: datetime
+
+
+class CascadeAnalysis(_Sent):
+    """What rests on the assumption that failed, and the days to redo it."""
+
+    id: UUID
+    divergence_id: UUID
+    affected_features: list[str] = Field(examples=[["F12 PRD", "F13 Positioning"]])
+    affected_code_modules: list[str] = Field(examples=[["checkout_page", "address_form"]])
+    reexecution_scope_days: int = Field(examples=[3])
+    full_redesign_days: int = Field(examples=[15])
+    recommendation: Recommendation
+    created_at: datetime
+
+
+class DivergenceReport(_Sent):
+    """Production proved an assumption wrong."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    artifact_id: UUID
+    assumption_id: UUID
+    divergence_type: DivergenceType
+    metric_name: Metric
+    cohort: str
+    feature: str
+    assumed_value: str = Field(examples=[">= 60 %"])
+    actual_value: str = Field(examples=["52 %"])
+    assumed_number: float = Field(examples=[60.0])
+    actual_number: float = Field(examples=[52.0])
+    unit: str = Field(examples=["%"])
+    relative_gap: Finite = Field(
+        description="(actual - assumed) / |assumed|; null: infinite, as nothing was assumed",
+        examples=[-0.133],
+    )
+    assumption_evidence_tier: EvidenceTier
+    telemetry_evidence_tier: EvidenceTier
+    tier_delta: int = Field(examples=[2])
+    classification: Classification
+    summary: str
+    e_value: Finite = Field(description="evidence against the assumption; null: beyond what a number holds")
+    threshold: Finite = Field(description="the e-value at which we speak")
+    sample_count: int
+    user_count: int
+    first_hour: datetime
+    last_hour: datetime
+    status: str = Field(examples=["OPEN"])
+    resolved_at: datetime | None
+    resolution: str | None
+    detected_at: datetime = Field(description="event time: when the verdict was possible")
+    created_at: datetime
+    updated_at: datetime
+
+
+class DivergenceReportDetail(DivergenceReport):
+    """A report with what rests on its assumption."""
+
+    cascade_analysis: CascadeAnalysis | None
+
+
+class Artifact(_Sent):
+    """One version of a document or of code."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    type: str = Field(examples=["PRD"])
+    key: str = Field(examples=["prd-one-page-checkout"])
+    version: int
+    status: str = Field(examples=["APPROVED"])
+    evidence_tier: EvidenceTier
+    created_by: UUID
+    approved_by: UUID | None
+    created_at: datetime
+    approved_at: datetime | None
+    deployed_at: datetime | None
+
+
+class ArtifactDetail(Artifact):
+    """A version with its content and what it rests on."""
+
+    content: dict[str, Any] | None
+    depends_on: list[UUID] = Field(description="ids of the versions it rests on")
+
+
+class Organization(_Sent):
+    """The tenant."""
+
+    id: UUID
+    name: str
+    slug: str = Field(examples=["acme"])
+    subscription_tier: str = Field(examples=["BASIC"])
+    timezone: str = Field(examples=["UTC"])
+
+
+class Me(BaseModel):
+    """Who asks, for which organisation, and as what."""
+
+    user_id: UUID
+    email: str
+    full_name: str
+    role_in_org: str = Field(
+        examples=["ADMIN"], description="as the database has it, whatever the token says"
+    )
+    workspace_id: UUID | None = Field(description="the one workspace that the token is good for; null: all")
+    organization: Organization
