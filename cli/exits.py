@@ -74,9 +74,8 @@ def exit_code_of(error: BaseException) -> int | None:
 
 
 def say(error: BaseException) -> None:
-    """Print what went wrong as one line on stderr."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    print(f"augentis: {text}", file=sys.stderr)
+    """Print what went wrong on stderr: one line, and lines of a log where the message brings them."""
+    print(f"augentis: {str(error) or type(error).__name__}", file=sys.stderr)
 
 
 def _is_named(error: BaseException, names: Mapping[str, set[str]]) -> bool:

@@ -63,7 +63,7 @@ class Postgres:
         """Return whether clients can work; makes owner and database when it first can."""
         try:
             connection = await self._connect()
-        except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
             return False
         try:
             await _bootstrap(connection, self._memory.owner_password)

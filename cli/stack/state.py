@@ -1,11 +1,10 @@
 """What is known of a stack from outside: does it run, what does its supervisor say."""
 
-import contextlib
 import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -57,14 +56,13 @@ def read(layout: Layout) -> State | None:
     return State(**raw, services=services)
 
 
-@contextlib.contextmanager
-def supervising(layout: Layout) -> Iterator[bool]:
-    """Hold the supervisor's lock; yields False at once if another supervisor has it.
+def become_supervisor(layout: Layout) -> bool:
+    """Take the supervisor's lock until this process ends; returns False if another supervisor has it.
 
-    The kernel gives it up with the process, however that ends, which a pid file cannot promise.
+    Only the kernel gives it back, however the process ends, which a pid file cannot promise.
     """
-    with layout.lock.open("w") as file:
-        yield _try_lock(file.fileno(), fcntl.LOCK_EX, patience=1.0)
+    descriptor = os.open(layout.lock, os.O_CREAT | os.O_RDWR, 0o600)
+    return _try_lock(descriptor, fcntl.LOCK_EX, patience=1.0)
 
 
 def is_supervised(layout: Layout) -> bool:
@@ -112,7 +110,7 @@ def document(state: State, layout: Layout, environment: Mapping[str, str]) -> di
     }
 
 
-def tail(log: Path, lines: int = 15) -> str:
+def tail(log: Path, lines: int = 30) -> str:
     """Return the last lines of a log, indented."""
     if not log.exists():
         return "  (nothing: it was not written)"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from cli.stack import children
 from cli.stack.layout import Layout, Memory, remember, write_private
-from cli.stack.state import Service, ServiceState, State, supervising, tail
+from cli.stack.state import Service, ServiceState, State, become_supervisor, tail
 
 _log = logging.getLogger("augentis.stack")
 START_PATIENCE = 120.0
@@ -169,16 +169,15 @@ def environment(memory: Memory, parts: Mapping[str, Service]) -> dict[str, str]:
 async def supervise(layout: Layout, names: Sequence[str], wanted: Callable[[], bool]) -> bool:
     """Run the stack until SIGTERM, SIGINT or `wanted` is false; returns False at once if another one runs."""
     layout.create()
-    with supervising(layout) as held:
-        if not held:
-            return False
-        layout.state.unlink(missing_ok=True)
-        memory = remember(layout)
-        supervisor = Supervisor(layout, memory, _parts(layout, memory, names), wanted)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, supervisor.stop)
-        await supervisor.run()
+    if not become_supervisor(layout):
+        return False
+    layout.state.unlink(missing_ok=True)
+    memory = remember(layout)
+    supervisor = Supervisor(layout, memory, _parts(layout, memory, names), wanted)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.stop)
+    await supervisor.run()
     return True
 
 
