@@ -84,13 +84,13 @@ def _latency(cohort: str, per_hour: float) -> Traffic:
 
 def _errors(cohort: str) -> Traffic:
     return Traffic(
-        "meridian", "Search", Metric.ERROR_RATE, Form.RATIO, 0.004, 2, cohort, of=300, wobble=0.0005
+        "meridian", "Search", Metric.ERROR_RATE, Form.RATIO, 0.004, 4, cohort, of=300, wobble=0.0005
     )
 
 
 def _crashes(cohort: str) -> Traffic:
     return Traffic(
-        "harbor", "Patient app", Metric.CRASH_RATE, Form.RATIO, 0.0015, 2, cohort, of=400, wobble=0.0002
+        "harbor", "Patient app", Metric.CRASH_RATE, Form.RATIO, 0.0015, 4, cohort, of=400, wobble=0.0002
     )
 
 

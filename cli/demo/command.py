@@ -1,0 +1,176 @@
+"""`augentis demo`: the whole main job on a simulated product, on real Kafka and PostgreSQL."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+import httpx
+import typer
+from rich.console import Console
+
+import settings
+from cli.demo import show
+from cli.demo.bars import Bars, bars
+from cli.demo.companies import Company, augentis, found_companies
+from cli.demo.feed import feed
+from cli.demo.findings import Found, gather
+from cli.demo.planted import score
+from cli.demo.processes import Check, services
+from cli.demo.receiver import Receiver
+from cli.demo.simulation import start_of
+from cli.demo.site import Say, Site, free_port, lasting, passing
+from cli.demo.watch import until_detected, until_ready
+from cli.exits import CommandError, Exit
+from cli.stack.layout import Layout
+
+
+class Outcome(NamedTuple):
+    """What a run found, and how fast."""
+
+    found: list[Found]
+    speed: show.Speed
+
+
+def demo(
+    *,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave stack, worker, relay and API up to look around.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Another seed, another noise; the same planted divergences.")] = 7,
+) -> None:
+    """Show the whole main job on a simulated product: six weeks of two organisations.
+
+    Ends by itself and leaves nothing behind, unless asked to. Exit code 1 if what is found is not what was
+    planted.
+    """
+    began = time.monotonic()
+    now = datetime.now(UTC)
+    stderr = Console(stderr=True)
+
+    def say(text: str) -> None:
+        stderr.print(f"{time.monotonic() - began:5.1f} s  {text}", markup=False, highlight=False)
+
+    with (
+        _terminated_like_interrupted(),
+        (lasting if keep else passing)(say) as site,
+        Receiver(site.provided["AUGENTIS_WEBHOOK_SECRET"]) as receiver,
+    ):
+        environment = site.environment(AUGENTIS_WEBHOOK_URL=receiver.url)
+        port = free_port()
+        say("making schema, roles and topics")
+        asyncio.run(augentis(environment, "migrate"))
+        with services(site.home, port, environment, keep=keep) as check:
+            base_url = f"http://127.0.0.1:{port}"
+            run = _Run(environment, base_url, now, seed, receiver, check)
+            outcome = asyncio.run(run.main(site, stderr, say))
+            code = _report(outcome, receiver, base_url, site if keep else None, began)
+    raise typer.Exit(code)
+
+
+class _Run(NamedTuple):
+    """One run against services that are up, or coming up."""
+
+    environment: Mapping[str, str]
+    base_url: str
+    now: datetime
+    seed: int
+    receiver: Receiver
+    check: Check
+
+    async def main(self, site: Site, stderr: Console, say: Say) -> Outcome:
+        start = start_of(self.now)
+        say("making two organisations with their projects and assumptions")
+        companies = await found_companies(self.environment, site.home, start)
+        async with httpx.AsyncClient(base_url=self.base_url, timeout=30) as api:
+            await until_ready(api, self.check)
+            say("six weeks of traffic, at full speed")
+            with bars(stderr) as shown:
+                speed = await self._traffic(api, companies, start, shown)
+            say("reading what was found")
+            return Outcome(await gather(api, companies, self.receiver, self.check), speed)
+
+    async def _traffic(
+        self, api: httpx.AsyncClient, companies: list[Company], start: datetime, shown: Bars
+    ) -> show.Speed:
+        began = time.monotonic()
+        by_slug = {company.slug: company for company in companies}
+        configured = _settings(self.environment)
+
+        async def publish() -> tuple[int, float]:
+            tally = await feed(configured, by_slug, self.now, self.seed, shown.published)
+            shown.all_published(tally)
+            return tally.published, time.monotonic() - began
+
+        database = configured.need("database_url_worker")
+        try:
+            async with asyncio.TaskGroup() as group:
+                publishing = group.create_task(publish())
+                watching = until_detected(api, database, companies, start, shown.reached, self.check)
+                group.create_task(watching)
+        except* CommandError as failed:
+            raise failed.exceptions[0] from None
+        samples, published = publishing.result()
+        return show.Speed(samples, published, time.monotonic() - began)
+
+
+def _settings(environment: Mapping[str, str]) -> settings.Settings:
+    """Return the settings of the demo's own environment, not of the caller's."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        return settings.load()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _report(outcome: Outcome, receiver: Receiver, base_url: str, kept: Site | None, began: float) -> Exit:
+    out = show.console()
+    compared = score(item.reported for item in outcome.found)
+    show.comparison(out, compared)
+    alerts = {alert.report_id: alert for alert in receiver.alerts}
+    # The gravest first: of equal ones, the last that was reported.
+    ranked = sorted(outcome.found, key=lambda item: item.report["tier_delta"], reverse=True)
+    for item in ranked[:1]:
+        show.one_in_full(out, item, alerts.get(item.report["id"]), base_url)
+    if receiver.refused:
+        out.print(f"{receiver.refused} webhooks had no valid signature", style="bold red")
+    show.speed(out, outcome.speed, time.monotonic() - began)
+    show.further(out, _looking_around(kept, base_url))
+    return Exit.DONE if compared.perfect and not receiver.refused else Exit.NO
+
+
+def _looking_around(kept: Site | None, base_url: str) -> list[str]:
+    if kept is None:
+        return [
+            "make demo KEEP=1       leaves all of it up, so that the call above answers",
+            "docs/wire-format.md    how apps send their metrics",
+            "docs/apply.md          how a team writes down what it assumes",
+            "docs/detection.md      how a divergence is found",
+        ]
+    return [
+        f"export AUGENTIS_HOME={kept.home}   # then every augentis command works on this demo",
+        f"{base_url}/docs   the API",
+        f"{Layout(kept.home).log('worker').parent}   the logs of everything",
+        "augentis stack down --purge   ends all of it and deletes its data",
+    ]
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM clean up as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
