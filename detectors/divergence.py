@@ -67,7 +67,7 @@ def relative_gap(
 
 def classify(gap: float, tier_delta: int) -> Classification:
     """Return how bad a relative gap (a share, either sign) is, with evidence better by `tier_delta` tiers."""
-    # Rounded, since 0.24 of 0.30 is a gap of 19.999... % in binary fractions.
+    # Rounded, since 0.56 of 0.7 is a gap of 19.999... % in binary fractions.
     if round(abs(gap), 9) < COSMETIC_BELOW or tier_delta == 0:
         return Classification.COSMETIC
     return Classification.MAJOR if tier_delta > 2 else Classification.MINOR  # noqa: PLR2004 - the specification's

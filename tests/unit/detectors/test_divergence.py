@@ -51,7 +51,7 @@ COSMETIC, MINOR, MAJOR = Classification
         (-0.2, 1, MINOR),
         (0.2, 2, MINOR),
         (0.2, 3, MAJOR),
-        ((0.24 - 0.30) / 0.30, 3, MAJOR),  # 0.19999999999999996 in binary fractions
+        ((0.56 - 0.7) / 0.7, 3, MAJOR),  # 0.19999999999999987 in binary fractions
         (inf, 4, MAJOR),
         (0.9, 0, COSMETIC),
         (inf, 0, COSMETIC),

@@ -210,3 +210,11 @@ def test_an_impossible_rate_is_refused(rate):
 def test_an_elasticity_is_not_tested_by_days():
     with pytest.raises(ValueError, match="estimated from prices"):
         a_test(ADOPTION, operator="within", value=-1.2, tolerance=0.3, unit="elasticity")
+
+
+def test_a_state_of_another_shape_is_refused():
+    data = a_test(ADOPTION).start().to_json()
+    del data["baseline"]["level"]["mean"]
+    data["sums"] = "x"
+    with pytest.raises(ValueError, match="sums"):
+        State.from_json(data)
