@@ -1,10 +1,9 @@
 """`augentis demo`: the whole main job on a simulated product, on real Kafka and PostgreSQL."""
 
 import asyncio
-import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, NoReturn
@@ -59,75 +58,65 @@ def demo(
         _terminated_like_interrupted(),
         (lasting if keep else passing)(say) as site,
         Receiver(site.provided["AUGENTIS_WEBHOOK_SECRET"]) as receiver,
+        site.entered(AUGENTIS_WEBHOOK_URL=receiver.url),
     ):
-        environment = site.environment(AUGENTIS_WEBHOOK_URL=receiver.url)
-        port = free_port()
         say("making schema, roles and topics")
-        asyncio.run(augentis(environment, "migrate"))
-        with services(site.home, port, environment, keep=keep) as check:
-            base_url = f"http://127.0.0.1:{port}"
-            run = _Run(environment, base_url, now, seed, receiver, check)
-            outcome = asyncio.run(run.main(site, stderr, say))
-            code = _report(outcome, receiver, base_url, site if keep else None, began)
+        augentis("migrate")
+        port = free_port()
+        with services(site.home, port, keep=keep) as check:
+            say("making two organisations with their projects and assumptions")
+            companies = found_companies(site.home, start_of(now))
+            run = _Run(f"http://127.0.0.1:{port}", companies, now, seed, receiver, check)
+            outcome = asyncio.run(run.main(stderr, say))
+            code = _report(outcome, receiver, run.base_url, site if keep else None, began)
     raise typer.Exit(code)
 
 
 class _Run(NamedTuple):
     """One run against services that are up, or coming up."""
 
-    environment: Mapping[str, str]
     base_url: str
+    companies: list[Company]
     now: datetime
     seed: int
     receiver: Receiver
     check: Check
 
-    async def main(self, site: Site, stderr: Console, say: Say) -> Outcome:
-        start = start_of(self.now)
-        say("making two organisations with their projects and assumptions")
-        companies = await found_companies(self.environment, site.home, start)
+    async def main(self, stderr: Console, say: Say) -> Outcome:
         async with httpx.AsyncClient(base_url=self.base_url, timeout=30) as api:
             await until_ready(api, self.check)
             say("six weeks of traffic, at full speed")
             with bars(stderr) as shown:
-                speed = await self._traffic(api, companies, start, shown)
+                speed = await self._traffic(api, shown)
             say("reading what was found")
-            return Outcome(await gather(api, companies, self.receiver, self.check), speed)
+            return Outcome(await gather(api, self.companies, self.receiver, self.check), speed)
 
-    async def _traffic(
-        self, api: httpx.AsyncClient, companies: list[Company], start: datetime, shown: Bars
-    ) -> show.Speed:
+    async def _traffic(self, api: httpx.AsyncClient, shown: Bars) -> show.Speed:
         began = time.monotonic()
-        by_slug = {company.slug: company for company in companies}
-        configured = _settings(self.environment)
+        configured = settings.load()
 
         async def publish() -> tuple[int, float]:
+            by_slug = {company.slug: company for company in self.companies}
             tally = await feed(configured, by_slug, self.now, self.seed, shown.published)
             shown.all_published(tally)
             return tally.published, time.monotonic() - began
 
-        database = configured.need("database_url_worker")
+        watching = until_detected(
+            api,
+            configured.need("database_url_worker"),
+            self.companies,
+            start_of(self.now),
+            shown.reached,
+            self.check,
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 publishing = group.create_task(publish())
-                watching = until_detected(api, database, companies, start, shown.reached, self.check)
                 group.create_task(watching)
         except* CommandError as failed:
             raise failed.exceptions[0] from None
         samples, published = publishing.result()
         return show.Speed(samples, published, time.monotonic() - began)
-
-
-def _settings(environment: Mapping[str, str]) -> settings.Settings:
-    """Return the settings of the demo's own environment, not of the caller's."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        return settings.load()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _report(outcome: Outcome, receiver: Receiver, base_url: str, kept: Site | None, began: float) -> Exit:

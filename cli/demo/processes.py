@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def commands(port: int) -> dict[str, list[str]]:
 
 
 @contextmanager
-def services(home: Path, port: int, environment: Mapping[str, str], *, keep: bool) -> Iterator[Check]:
+def services(home: Path, port: int, *, keep: bool) -> Iterator[Check]:
     """Run the services for this process alone, or, with `keep`, until the stack of `home` goes down.
 
     Yields a function that raises `CommandError`, with the end of the log, once a service has ended.
@@ -52,7 +52,6 @@ def services(home: Path, port: int, environment: Mapping[str, str], *, keep: boo
             stdout=output,
             stderr=output,
             cwd="/",
-            env=dict(environment),
             start_new_session=True,
         )
 

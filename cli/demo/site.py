@@ -28,11 +28,22 @@ class Site:
     home: Path
     provided: Mapping[str, str]
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """Return the environment of the demo's commands: nothing of the caller's own installation."""
-        outside = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    @contextmanager
+    def entered(self, **more: str) -> Iterator[None]:
+        """Make this process, and those it starts, see the demo's settings and none of the caller's."""
+        before = dict(os.environ)
+        outside = {name: value for name, value in before.items() if not name.startswith(OURS)}
         own = {"AUGENTIS_HOME": str(self.home), "AUGENTIS_IDLE_AFTER": IDLE_AFTER}
-        return {**outside, **self.provided, **own, **more}
+        _replace_environment({**outside, **self.provided, **own, **more})
+        try:
+            yield
+        finally:
+            _replace_environment(before)
+
+
+def _replace_environment(values: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
 
 
 @contextmanager

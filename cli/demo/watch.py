@@ -68,7 +68,10 @@ async def until_detected(
     try:
         while last.days < DAYS * len(PLANTED):
             check()
-            now = Progress(await _hours(api, companies, start), await _days(connection, start.date()))
+            try:
+                now = Progress(await _hours(api, companies, start), await _days(connection, start.date()))
+            except httpx.TransportError:
+                now = last  # the next check says why, or the patience ends
             if now != last:
                 last, moved = now, time.monotonic()
                 told(now)
