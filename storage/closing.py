@@ -21,6 +21,10 @@ from storage.partials import cell_of
 
 TELEMETRY_IDS = UUID("6e2f7f0c-5a1f-4d52-9f7e-0d6a8a3b6c11")
 """Namespace of telemetry ids: a row's id follows from what it is about."""
+_REVISION = (
+    *("org_id", "project_id", "hour", "metric_name", "cohort", "feature"),
+    *("topic", "partition", "revision"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +129,27 @@ async def dirty_partials(
     connection: Connection, project: Closable, through: datetime, most_hours: int
 ) -> list[asyncpg.Record]:
     """Return all partials, changed or not, of the series with a changed one: oldest hours first."""
-    return await connection.fetch(
-        """WITH hours AS (
+    changed = await connection.fetch(
+        """SELECT DISTINCT hour, metric_name, cohort, feature FROM partial
+           WHERE org_id = $1 AND project_id = $2 AND dirty AND hour IN (
                SELECT DISTINCT hour FROM partial
-               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour < $3 ORDER BY hour LIMIT $4),
-           changed AS (
-               SELECT DISTINCT hour, metric_name, cohort, feature FROM partial
-               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour IN (SELECT hour FROM hours))
-           SELECT p.* FROM partial p JOIN changed USING (hour, metric_name, cohort, feature)
-           WHERE p.org_id = $1 AND p.project_id = $2""",
+               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour < $3 ORDER BY hour LIMIT $4)""",
         project.org_id,
         project.project_id,
         through,
         most_hours,
+    )
+    # OFFSET 0 keeps this a look-up a series: on a table that grew since it was analysed, a planner that
+    # is free to choose scans all of it for each.
+    return await connection.fetch(
+        """SELECT p.* FROM unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[])
+                AS k (hour, metric_name, cohort, feature),
+           LATERAL (SELECT * FROM partial
+                    WHERE org_id = $1 AND project_id = $2 AND hour = k.hour AND metric_name = k.metric_name
+                      AND cohort = k.cohort AND feature = k.feature OFFSET 0) AS p""",
+        project.org_id,
+        project.project_id,
+        *([row[name] for row in changed] for name in ("hour", "metric_name", "cohort", "feature")),
     )
 
 
@@ -151,17 +163,21 @@ def merged(rows: Sequence[Any]) -> list[HourCell]:
     return [HourCell(*key, cells[key]) for key in sorted(cells)]
 
 
-async def write_telemetry(connection: Connection, project: Closable, hours: Sequence[HourCell]) -> int:
+async def write_telemetry(
+    connection: Connection, project: Closable, hours: Sequence[HourCell], final_before: datetime
+) -> int:
     """Upsert Telemetry rows, each a revision later than before; return how many."""
     rows = [(each, measure) for each in hours if (measure := each.cell.measure(each.metric))]
     await connection.execute(
         """INSERT INTO telemetry AS t (org_id, project_id, timestamp, metric_name, cohort, feature, id,
                metric_value, unit, numerator, denominator, sample_count, user_count,
-               latency_sketch, users_sketch, positive_users_sketch, revision)
-           SELECT $1, $2, s.*, 1
+               latency_sketch, users_sketch, positive_users_sketch, is_final, revision)
+           SELECT $1, $2, s.*, s.timestamp < $17, 1
            FROM unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::numeric[],
                        $9::text[], $10::numeric[], $11::numeric[], $12::bigint[], $13::bigint[],
-                       $14::bytea[], $15::bytea[], $16::bytea[]) AS s
+                       $14::bytea[], $15::bytea[], $16::bytea[])
+                AS s (timestamp, metric_name, cohort, feature, id, metric_value, unit, numerator, denominator,
+                      sample_count, user_count, latency_sketch, users_sketch, positive_users_sketch)
            ON CONFLICT (org_id, project_id, timestamp, metric_name, cohort, feature) DO UPDATE SET
                metric_value = EXCLUDED.metric_value, numerator = EXCLUDED.numerator,
                denominator = EXCLUDED.denominator, sample_count = EXCLUDED.sample_count,
@@ -185,42 +201,29 @@ async def write_telemetry(connection: Connection, project: Closable, hours: Sequ
         [each.cell.latency.to_bytes() for each, _ in rows],
         [each.cell.users.to_bytes() for each, _ in rows],
         [each.cell.positive.to_bytes() for each, _ in rows],
+        final_before,
     )
     return len(rows)
 
 
 async def mark_clean(connection: Connection, rows: Sequence[Any]) -> None:
     """Note that these revisions of partials are merged; one that changed meanwhile stays dirty."""
-    names = (
-        "org_id",
-        "project_id",
-        "hour",
-        "metric_name",
-        "cohort",
-        "feature",
-        "topic",
-        "partition",
-        "revision",
-    )
-    await connection.execute(
-        """UPDATE partial p SET dirty = false
-           FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                       $7::text[], $8::int[], $9::bigint[])
-                AS m (org_id, project_id, hour, metric_name, cohort, feature, topic, partition, revision)
-           WHERE p.dirty AND (p.org_id, p.project_id, p.hour, p.metric_name, p.cohort, p.feature, p.topic,
-                  p.partition, p.revision) = (m.org_id, m.project_id, m.hour, m.metric_name, m.cohort,
-                  m.feature, m.topic, m.partition, m.revision)""",
-        *([row[name] for row in rows] for name in names),
+    await connection.executemany(
+        """UPDATE partial SET dirty = false
+           WHERE org_id = $1 AND project_id = $2 AND hour = $3 AND metric_name = $4 AND cohort = $5
+             AND feature = $6 AND topic = $7 AND partition = $8 AND revision = $9""",
+        [tuple(row[name] for name in _REVISION) for row in rows if row["dirty"]],
     )
 
 
-async def mark_final(connection: Connection, project: Closable, before: datetime) -> None:
-    """Note that no late sample can change the rows before `before` any more."""
+async def mark_final(connection: Connection, project: Closable, after: datetime, before: datetime) -> None:
+    """Note that no late sample can change the rows in [after, before) any more."""
     await connection.execute(
         """UPDATE telemetry SET is_final = true
-           WHERE org_id = $1 AND project_id = $2 AND timestamp < $3 AND NOT is_final""",
+           WHERE org_id = $1 AND project_id = $2 AND timestamp >= $3 AND timestamp < $4""",
         project.org_id,
         project.project_id,
+        after,
         before,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.errors import DatabaseUnreachableError
@@ -67,12 +68,26 @@ def told_apart(url: str) -> Iterator[None]:
     """Turn a driver's errors of connecting into one that names the address, without its password."""
     try:
         yield
-    except AWAY as error:
+    except (*AWAY, *REFUSED, DBAPIError) as error:
+        cause = _driver_error(error)
+        if not isinstance(cause, (*AWAY, *REFUSED)):
+            raise
+        does = "refuses" if isinstance(cause, REFUSED) else "does not answer"
         raise DatabaseUnreachableError(
-            f"PostgreSQL at {_address(url)} does not answer: {str(error) or type(error).__name__}"
+            f"PostgreSQL at {_address(url)} {does}: {str(cause) or type(cause).__name__}"
         ) from error
-    except REFUSED as error:
-        raise DatabaseUnreachableError(f"PostgreSQL at {_address(url)} refuses: {error}") from error
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether PostgreSQL is away, starting or stopping: an outage, and no fault of what was asked."""
+    return isinstance(_driver_error(error), AWAY)
+
+
+def _driver_error(error: BaseException | None) -> BaseException | None:
+    """Return what asyncpg raised, from under SQLAlchemy's wrappings."""
+    while isinstance(error, DBAPIError | EmulatedDBAPIException):
+        error = error.orig if isinstance(error, DBAPIError) else error.__cause__
+    return error
 
 
 def _address(url: str) -> str:

@@ -70,9 +70,8 @@ async def take_for_kafka(connection: Connection, most: int) -> list[Due]:
 async def drop(connection: Connection, letters: Sequence[Due]) -> None:
     """Erase what Kafka has acknowledged: a dead letter's bytes stay nowhere else."""
     await connection.execute(
-        """DELETE FROM outbox o USING unnest($1::uuid[], $2::bigint[]) AS d (org_id, id)
-           WHERE (o.org_id, o.id) = (d.org_id, d.id)""",
-        [due.letter.org_id for due in letters],
+        "DELETE FROM outbox WHERE org_id = ANY ($1) AND id = ANY ($2)",
+        list({due.letter.org_id for due in letters}),
         [due.id for due in letters],
     )
 

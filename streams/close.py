@@ -65,9 +65,10 @@ class Closer:
             if len({each.hour for each in hours}) >= MOST_HOURS:
                 # More hours may wait: the clock stops behind the last one that is merged.
                 through = max(hours[-1].hour + timedelta(hours=1), clock.closed_through)
-            await closing.write_telemetry(connection, project, hours)
+            lateness = self._patience.lateness
+            await closing.write_telemetry(connection, project, hours, through - lateness)
             await closing.mark_clean(connection, rows)
-            await closing.mark_final(connection, project, through - self._patience.lateness)
+            await closing.mark_final(connection, project, clock.closed_through - lateness, through - lateness)
             days = list(completed(clock.day_closed_through, through, ZoneInfo(clock.timezone)))
             await closing.set_clock(
                 connection, project, through, days[-1] if days else clock.day_closed_through

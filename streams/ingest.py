@@ -39,6 +39,15 @@ class Tally:
     samples: int = 0
     repeats: int = 0
     refused: int = 0
+    first_read: float = 0.0
+    last_commit: float = 0.0
+
+    def __str__(self) -> str:
+        seconds = self.last_commit - self.first_read
+        return (
+            f"{self.samples} samples in {self.messages} messages, {self.repeats} repeats dropped,"
+            f" {self.refused} refused, in {seconds:.3f} s from the first read to the last commit"
+        )
 
 
 class Ingest:
@@ -68,6 +77,7 @@ class Ingest:
         if continued is None:
             return
         holding, chunk = continued
+        self.tally.first_read = self.tally.first_read or chunk.fetched_at
         arrivals, refusals = await patiently(
             lambda: self._admit(chunk), retry_for, "reading organisations and projects"
         )
@@ -139,6 +149,7 @@ class Ingest:
     def _say(self, holding: Holding, repeats: int, new: int, folded: Folded, refusals: list[Refusal]) -> None:
         refused = [*refusals, *folded.refusals]
         self.tally.messages += new
+        self.tally.last_commit = time.monotonic()
         self.tally.samples += folded.samples
         self.tally.repeats += repeats
         self.tally.refused += sum(len(refusal.indices) or 1 for refusal in refused)

@@ -103,14 +103,21 @@ async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProdu
 
 async def _listen(pool: asyncpg.Pool, news: asyncio.Event, retry_for: timedelta) -> None:
     """Set `news` when something was put into the outbox; the timer of `_repeat` covers what is missed."""
+
+    def hear(*_: object) -> None:
+        news.set()
+
     while True:
 
         async def listen() -> None:
             async with pool.acquire() as connection:
                 lost = asyncio.Event()
-                await connection.add_listener(outbox.CHANNEL, lambda *_: news.set())
                 connection.add_termination_listener(lambda _: lost.set())
-                await lost.wait()
+                await connection.add_listener(outbox.CHANNEL, hear)
+                try:
+                    await lost.wait()
+                finally:
+                    await connection.remove_listener(outbox.CHANNEL, hear)
 
         await patiently(listen, retry_for, "listening to the outbox")
         await asyncio.sleep(LOOK_EVERY)

@@ -88,10 +88,10 @@ class Worker:
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
         self._heartbeat = Heartbeat(pool, self._holdings)
         live, history = self._ingest(settings.lateness), self._ingest(None)
+        self._ingests = {"raw_metrics": live, "backfill_metrics": history}
         detect = Detect(pool, self._holdings, webhook=settings.webhook_url is not None)
         for topic, take in (
-            ("raw_metrics", live.take),
-            ("backfill_metrics", history.take),
+            *((topic, ingest.take) for topic, ingest in self._ingests.items()),
             (CLOSED, detect.take),
         ):
             self._agent(self._app, topic, take)
@@ -135,6 +135,8 @@ class Worker:
         tasks = [asyncio.create_task(work) for work in self._works(stop)]
         done, _ = await asyncio.wait({*tasks, self._failure}, return_when=asyncio.FIRST_COMPLETED)
         code = _code(done)
+        for topic, ingest in self._ingests.items():
+            log.info("%s: %s", topic, ingest.tally)
         for task in tasks:
             task.cancel()
         with contextlib.suppress(Exception):
