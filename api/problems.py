@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.auth.keys import IssuerAwayError
-from storage.database import AWAY
+from storage.database import AWAY, is_away
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:augentis:problem:"
@@ -148,7 +148,7 @@ async def _database(request: Request, error: Exception) -> Response:
 
 
 def _is_away(error: DBAPIError) -> bool:
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return error.connection_invalidated or isinstance(error, InterfaceError) or is_away(error)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """For whatever keeps the process running: alive, and ready (or what is wrong)."""
 
+import logging
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
@@ -8,9 +10,10 @@ from api import problems
 from api.services import Services, of
 from migrations.run import heads
 from storage import selfcheck
-from storage.database import AWAY, REFUSED
+from storage.database import AWAY, is_away
 
 router = APIRouter(tags=["health"])
+log = logging.getLogger(__name__)
 
 
 class Alive(BaseModel):
@@ -57,7 +60,8 @@ async def _faults(services: Services) -> list[str]:
         if missing:
             return [f"migrations are pending (`augentis migrate`): {', '.join(missing)}"]
         return await selfcheck.isolation_faults(services.sessions)
-    except SQLAlchemyError as error:
-        return [f"the database does not do as it should: {type(error.__cause__ or error).__name__}"]
-    except (*AWAY, *REFUSED) as error:
-        return [f"the database does not answer: {type(error).__name__}"]
+    except (SQLAlchemyError, *AWAY) as error:
+        log.warning("not ready: %s", error)
+        if is_away(error):
+            return ["the database does not answer"]
+        return ["the database refuses what it is asked; the log says why"]

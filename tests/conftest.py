@@ -1,0 +1,72 @@
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.stack import control
+from cli.stack.layout import Layout
+from tests import databases
+from tests.databases import Database
+
+
+@pytest.fixture(scope="session")
+def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server: the one that TEST_DATABASE_SUPERUSER_URL names, or an embedded one."""
+    named = os.environ.get("TEST_DATABASE_SUPERUSER_URL")
+    if named:
+        yield named
+        return
+    layout = Layout(tmp_path_factory.mktemp("stack"))
+    supervisor = control.launch(layout, ["postgres"], os.getpid())
+    try:
+        control.wait_until_running(layout, supervisor, lambda _: None)
+        memory = json.loads((layout.root / "memory.json").read_text())
+        yield (
+            f"postgresql://postgres:{memory['superuser_password']}"
+            f"@127.0.0.1:{memory['postgres_port']}/postgres"
+        )
+    finally:
+        control.bring_down(layout)
+        supervisor.wait(30)
+        for path in control.purge(layout):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(superuser_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A migrated database that tests clone and never change."""
+    database = databases.prepare(superuser_url)
+    try:
+        asyncio.run(databases.migrated(database, tmp_path_factory.mktemp("home")))
+        yield database
+    finally:
+        asyncio.run(databases.drop(database))
+        asyncio.run(databases.remove_logins(database))
+
+
+@pytest.fixture
+async def database(template: Database) -> AsyncIterator[Database]:
+    """A migrated database of the test's own."""
+    clone = databases.clone_of(template)
+    await databases.create(clone, template.name)
+    yield clone
+    await databases.drop(clone)
+
+
+@pytest.fixture
+async def empty_database(template: Database) -> AsyncIterator[Database]:
+    """A database of the test's own that no migration has run on."""
+    empty = databases.clone_of(template)
+    await databases.create(empty)
+    yield empty
+    await databases.drop(empty)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An AUGENTIS_HOME of the test's own."""
+    return tmp_path / "home"
