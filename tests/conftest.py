@@ -70,3 +70,12 @@ async def empty_database(template: Database) -> AsyncIterator[Database]:
 def home(tmp_path: Path) -> Path:
     """An AUGENTIS_HOME of the test's own."""
     return tmp_path / "home"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CI is set a skipped test is an error: there everything is there that a test may need."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("\nCI is set: a skipped test is an error", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

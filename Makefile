@@ -1,0 +1,57 @@
+# Needs Python 3.11 to 3.13 and make; everything else comes from the hashed locks in requirements/.
+# PYTHON=... chooses the interpreter. Two stamps in .venv remember what is installed from which locks.
+
+BIN = .venv/bin
+INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
+
+.PHONY: help demo up down test check test-system bench lock clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
+
+demo: .venv/.stack ## show the whole main job on a simulated product (KEEP=1 leaves the stack up)
+	@$(BIN)/augentis demo $(if $(KEEP),--keep)
+
+up: .venv/.stack ## start embedded Kafka and PostgreSQL, or find them running
+	@$(BIN)/augentis stack up
+
+down: .venv/.stack ## stop them; their data are kept
+	@$(BIN)/augentis stack down
+
+test: .venv/.dev ## all tests that need Python alone
+	@$(BIN)/pytest -m "not system"
+
+check: .venv/.dev ## static: lint, format, types, import rules, the compose file
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/unit/test_compose.py
+
+test-system: .venv/.dev ## tests on Debian's PostgreSQL 15, which is installed (root or sudo)
+	@sh requirements/debian.sh postgresql-15
+	@$(BIN)/pytest -m system
+
+bench: .venv/.dev ## samples/s beside the limit
+	@$(BIN)/python -m benchmarks.throughput
+
+lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versions)
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(COMPILE) pyproject.toml --extra dev -c requirements/bootstrap.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra stack -c requirements/dev.txt -o requirements/stack.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(BIN)/python -m cli.stack.lock_jars
+
+clean: ## remove the virtualenv and caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.stack: requirements/bootstrap.txt requirements/stack.txt requirements/install.sh pyproject.toml
+	@$(INSTALL) stack
+	@touch $@
+
+.venv/.dev: requirements/bootstrap.txt requirements/dev.txt requirements/install.sh pyproject.toml
+	@$(INSTALL) dev
+	@touch $@ .venv/.stack
