@@ -3,10 +3,10 @@
 Integer sums are exact, so any order, batching and number of workers give the same bits.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
+import numpy.typing as npt
 
 SCALE = 1_000_000
 LARGEST = 1e12
@@ -19,9 +19,9 @@ def to_micro(value: float) -> int:
     return round(value * SCALE)
 
 
-def sum_micro(values: Sequence[float]) -> int:
+def sum_micro(values: npt.ArrayLike) -> int:
     """Return the exact sum of `values` in millionths, each rounded on its own."""
-    micro = np.rint(np.array(values, dtype=np.float64) * SCALE)
+    micro = np.rint(np.asarray(values, dtype=np.float64) * SCALE)
     if len(micro) and float(np.abs(micro).max()) * len(micro) >= _SAFE_SUM:
         return sum(int(value) for value in micro)
     return int(micro.astype(np.int64).sum())

@@ -31,7 +31,8 @@ class UserSet:
         """Hash `user_ids` with an organisation's `key` (at most 64 bytes)."""
         blake = hashlib.blake2b
         digests = b"".join(
-            blake(user.encode("utf-8", "surrogatepass"), key=key, digest_size=8).digest() for user in set(user_ids)
+            blake(user.encode("utf-8", "surrogatepass"), key=key, digest_size=8).digest()
+            for user in set(user_ids)
         )
         return cls(np.unique(np.frombuffer(digests, dtype="<u8"))[: EXACT + 1])
 

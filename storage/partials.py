@@ -39,8 +39,9 @@ async def load(connection: Connection, place: Place, wanted: Iterable[SeriesHour
     """Return those of `wanted` that this source partition has contributed to before."""
     rows = await connection.fetch(
         # OFFSET 0: a look-up a series, whatever the planner believes of a table that grows fast.
-        f"""SELECT p.* FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
-                AS w ({_KEY}),
+        f"""SELECT p.*
+            FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+                 AS w ({_KEY}),
             LATERAL (SELECT * FROM partial
                      WHERE ({_KEY}) = (w.org_id, w.project_id, w.hour, w.metric_name, w.cohort, w.feature)
                        AND topic = $7 AND partition = $8 OFFSET 0) AS p""",
