@@ -26,10 +26,11 @@ BEGIN
         RETURN NULL;
     END IF;
     claims := raw::jsonb;
-    IF (claims ->> 'db_exp')::double precision < extract(epoch FROM clock_timestamp()) THEN
-        RETURN NULL;
+    -- Without a db_exp they are old, not everlasting.
+    IF (claims ->> 'db_exp')::double precision >= extract(epoch FROM clock_timestamp()) THEN
+        RETURN claims;
     END IF;
-    RETURN claims;
+    RETURN NULL;
 END
 $$;
 

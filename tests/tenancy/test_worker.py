@@ -1,0 +1,89 @@
+"""The worker's role reads what it needs of every tenant, writes what it makes, and touches nothing else."""
+
+import asyncpg
+import pytest
+
+from storage.tables import Base
+from tests.tenancy.world import World
+
+READS = {"organization", "project", "ingest_key", "assumption", "artifact", "artifact_dependency"}
+WRITES = {
+    "partition_ledger",
+    "partial",
+    "batch_seen",
+    "project_watermark",
+    "project_clock",
+    "telemetry",
+    "divergence_report",
+    "cascade_analysis",
+    "detector_state",
+    "outbox",
+}
+DELETES = {"batch_seen", "outbox"}
+EVERY = sorted(Base.metadata.tables)
+
+
+async def run(world: World, statement: str) -> bool:
+    """Tell whether the statement is allowed; it is undone."""
+    connection = await asyncpg.connect(world.database.worker_url)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(statement)
+        finally:
+            await transaction.rollback()
+    except asyncpg.InsufficientPrivilegeError:
+        return False
+    except asyncpg.IntegrityConstraintViolationError:
+        return True
+    finally:
+        await connection.close()
+    return True
+
+
+@pytest.mark.parametrize("table", EVERY)
+async def test_reads(world: World, table: str):
+    assert await run(world, f"SELECT * FROM {table}") == (table in READS | WRITES)
+
+
+@pytest.mark.parametrize("table", sorted((READS | WRITES) - {"partition_ledger"}))
+async def test_sees_every_tenant(world: World, table: str):
+    column = "id" if table == "organization" else "org_id"
+    connection = await asyncpg.connect(world.database.worker_url)
+    try:
+        orgs = {row[0] for row in await connection.fetch(f"SELECT {column} FROM {table}")}
+    finally:
+        await connection.close()
+    assert orgs == {world.a, world.b}
+
+
+@pytest.mark.parametrize("table", EVERY)
+async def test_inserts(world: World, table: str):
+    assert await run(world, f"INSERT INTO {table} DEFAULT VALUES") == (table in WRITES)
+
+
+@pytest.mark.parametrize("table", EVERY)
+async def test_updates(world: World, table: str):
+    column = next(column.name for column in Base.metadata.tables[table].columns if not column.identity)
+    assert await run(world, f"UPDATE {table} SET {column} = {column}") == (table in WRITES)
+
+
+@pytest.mark.parametrize("table", EVERY)
+async def test_deletes(world: World, table: str):
+    assert await run(world, f"DELETE FROM {table}") == (table in DELETES)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT auth.uid()",
+        "SELECT * FROM auth.claims_key",
+        "SELECT auth.find_member('acme', '')",
+        "SET ROLE augentis_api",
+        "ALTER TABLE telemetry DISABLE ROW LEVEL SECURITY",
+        "TRUNCATE outbox",
+    ],
+)
+async def test_is_nobody(world: World, statement: str):
+    assert not await run(world, statement)

@@ -1,0 +1,250 @@
+"""Two organisations and everybody who might ask, with a row in every table for each project."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import NullPool
+
+from storage import tables
+from storage.database import engine
+from storage.tables import Base
+from storage.tenancy import Claims
+from tests.databases import Database
+
+HOUR = datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One project and what is in it."""
+
+    org: UUID
+    workspace: UUID
+    project: UUID = field(default_factory=uuid4)
+    artifact: UUID = field(default_factory=uuid4)
+    code: UUID = field(default_factory=uuid4)
+    assumption: UUID = field(default_factory=uuid4)
+    report: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
+class World:
+    """Ann administers A, max edits it, vic looks, fay has left; bob administers B; sam is in both."""
+
+    database: Database
+    a: UUID = field(default_factory=uuid4)
+    b: UUID = field(default_factory=uuid4)
+    ann: UUID = field(default_factory=uuid4)
+    max: UUID = field(default_factory=uuid4)
+    vic: UUID = field(default_factory=uuid4)
+    fay: UUID = field(default_factory=uuid4)
+    bob: UUID = field(default_factory=uuid4)
+    sam: UUID = field(default_factory=uuid4)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def claims(self, who: str, org: str = "a", workspace: str | None = None) -> Claims:
+        return Claims(
+            getattr(self, who), getattr(self, org), self.places[workspace].workspace if workspace else None
+        )
+
+    def memberships(self) -> Iterator[tuple[UUID, UUID, str, bool]]:
+        yield self.a, self.ann, "ADMIN", True
+        yield self.a, self.max, "MEMBER", True
+        yield self.a, self.vic, "VIEWER", True
+        yield self.a, self.fay, "ADMIN", False
+        yield self.b, self.bob, "ADMIN", True
+        yield self.a, self.sam, "ADMIN", True
+        yield self.b, self.sam, "VIEWER", True
+
+
+async def build(database: Database) -> World:
+    """Fill the database as a superuser, whom row security does not stop."""
+    world = World(database)
+    for name, org in (("a1", world.a), ("a2", world.a), ("b1", world.b)):
+        world.places[name] = Place(org, uuid4())
+    mighty = engine(database.superuser_url, poolclass=NullPool)
+    async with AsyncSession(mighty) as session, session.begin():
+        for rows in (_people(world), _memberships(world), *map(_place, _named_places(world))):
+            for row in rows:
+                session.add(row)
+                # One by one: the models name their foreign keys, not their relationships.
+                await session.flush()
+    return world
+
+
+def _named_places(world: World) -> Iterator[tuple[str, Place, UUID]]:
+    for name, place in world.places.items():
+        yield name, place, world.ann if place.org == world.a else world.bob
+
+
+def _people(world: World) -> Iterator[Base]:
+    yield tables.Organization(id=world.a, name="Acme", slug="acme")
+    yield tables.Organization(id=world.b, name="Beta", slug="beta")
+    for name in ("ann", "max", "vic", "fay", "bob", "sam"):
+        yield tables.User(id=getattr(world, name), email=f"{name}@people.example", full_name=name)
+
+
+def _memberships(world: World) -> Iterator[Base]:
+    for org, user, role, stays in world.memberships():
+        yield tables.OrganizationMember(
+            org_id=org, user_id=user, role_in_org=role, removed_at=None if stays else HOUR
+        )
+
+
+def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
+    name, place, user = named
+    org = {"org_id": place.org}
+    within = {**org, "project_id": place.project}
+    yield tables.Workspace(**org, id=place.workspace, name=f"Team {name}", created_by=user)
+    yield tables.Project(
+        **org,
+        id=place.project,
+        workspace_id=place.workspace,
+        name=f"Project {name}",
+        problem_statement="It takes too long to pay.",
+        created_by=user,
+    )
+    yield tables.Artifact(
+        **within,
+        id=place.artifact,
+        type="PRD",
+        key="prd",
+        status="APPROVED",
+        content={"title": name},
+        evidence_tier="E2",
+        created_by=user,
+    )
+    yield tables.Artifact(**within, id=place.code, type="CODE_BACKEND", key="code", created_by=user)
+    yield tables.ArtifactDependency(**within, artifact_id=place.code, depends_on_id=place.artifact)
+    yield tables.IngestKey(**within, id=uuid4(), name="key", secret_sha256=b"\0" * 32, created_by=user)
+    yield _assumption(place)
+    yield from findings(place)
+    yield from _machinery(within)
+
+
+def _assumption(place: Place) -> Base:
+    return tables.AssumptionRow(
+        org_id=place.org,
+        id=place.assumption,
+        project_id=place.project,
+        artifact_id=place.artifact,
+        key="adoption",
+        statement="",
+        metric_name="user_adoption",
+        cohort="mainstream",
+        feature="F12",
+        operator=">=",
+        value=60.0,
+        unit="%",
+        tolerance=0.0,
+        tolerance_kind="absolute",
+        divergence_type="FEATURE_ADOPTION_MISS",
+        evidence_tier="E2",
+        effective_from=HOUR,
+        min_users=0,
+        owner="",
+        runbook_url="",
+    )
+
+
+def telemetry(place: Place, hour: datetime, value: int, **more: object) -> tables.Telemetry:
+    return tables.Telemetry(
+        **{
+            "org_id": place.org,
+            "project_id": place.project,
+            "timestamp": hour,
+            "metric_name": "user_adoption",
+            "cohort": "mainstream",
+            "feature": "F12",
+            "id": uuid4(),
+            "metric_value": value,
+            "unit": "%",
+            "sample_count": 10,
+            "user_count": 10,
+            "revision": 1,
+            **more,
+        }
+    )
+
+
+def report(place: Place, detected_at: datetime, **more: object) -> tables.DivergenceReport:
+    return tables.DivergenceReport(
+        **{
+            "org_id": place.org,
+            "id": uuid4(),
+            "project_id": place.project,
+            "artifact_id": place.artifact,
+            "assumption_id": place.assumption,
+            "divergence_type": "FEATURE_ADOPTION_MISS",
+            "metric_name": "user_adoption",
+            "cohort": "mainstream",
+            "feature": "F12",
+            "assumed_value": ">= 60 %",
+            "actual_value": "42 %",
+            "assumed_number": 60.0,
+            "actual_number": 42.0,
+            "unit": "%",
+            "relative_gap": -0.3,
+            "assumption_evidence_tier": "E2",
+            "telemetry_evidence_tier": "E4",
+            "tier_delta": 2,
+            "classification": "MINOR",
+            "summary": "We assumed more.",
+            "e_value": 1e9,
+            "threshold": 3650.0,
+            "sample_count": 1000,
+            "user_count": 1000,
+            "first_hour": HOUR,
+            "last_hour": HOUR,
+            "detected_at": detected_at,
+            **more,
+        }
+    )
+
+
+def findings(place: Place) -> Iterator[Base]:
+    within = {"org_id": place.org, "project_id": place.project}
+    yield telemetry(place, HOUR, 42)
+    yield report(place, HOUR, id=place.report)
+    yield tables.CascadeAnalysis(
+        **within,
+        id=uuid4(),
+        divergence_id=place.report,
+        affected_features=["F12 PRD"],
+        affected_code_modules=["checkout_page"],
+        reexecution_scope_days=2,
+        full_redesign_days=14,
+        recommendation="REEXECUTE",
+    )
+    yield tables.DetectorState(
+        **within,
+        assumption_id=place.assumption,
+        state={},
+        status="OK",
+        folded_through=date(2026, 11, 1),
+        telemetry_revisions=1,
+    )
+
+
+def _machinery(within: dict[str, UUID]) -> Iterator[Base]:
+    source = {"topic": "raw_metrics", "partition": 0}
+    yield tables.Partial(
+        **within,
+        **source,
+        hour=HOUR,
+        metric_name="user_adoption",
+        cohort="",
+        feature="",
+        value_micro=1,
+        of_micro=1,
+        sample_count=1,
+        revision=1,
+        dirty=True,
+    )
+    yield tables.BatchSeen(**within, batch_id=uuid4())
+    yield tables.ProjectWatermark(**within, **source, first_event=HOUR, event_time=HOUR, seen_at=HOUR)
+    yield tables.ProjectClock(**within, closed_through=HOUR, day_closed_through=date(2026, 11, 1))
+    yield tables.Outbox(org_id=within["org_id"], destination="kafka", topic="divergence_alerts")
