@@ -7,8 +7,10 @@ transaction drops the batches that were counted before.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+import msgspec
 
 from metrics.cell import Cell
 from metrics.names import Metric
@@ -36,8 +38,13 @@ class Record(Protocol):
     def headers(self) -> Headers: ...  # noqa: D102
 
 
-class Tenant(NamedTuple):
-    """Whose a message is; `user_key` hashes the organisation's user ids."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Tenant:
+    """Whose a message is; `user_key` hashes the organisation's user ids.
+
+    Compared by identity, since hashing two UUIDs for each message costs more than all else about it: a
+    directory gives out one object for a project.
+    """
 
     org_id: UUID
     project_id: UUID
@@ -66,11 +73,10 @@ class Limits:
     future_tolerance: float
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, gc=False):
     """A message that can be read, and whose it is."""
 
-    record: Record
+    record: Any
     message: Message
     tenant: Tenant
 
@@ -118,7 +124,17 @@ def admit(
 
 
 _Group = tuple[int, str, str | None, str | None]
-_Groups = dict[Tenant, defaultdict[_Group, list[Sample]]]
+
+
+class _Course:
+    """One project in one chunk: its samples by series and hour, and how far its event time has come."""
+
+    __slots__ = ("first", "groups", "mark", "newest", "tenant")
+
+    def __init__(self, tenant: Tenant, mark: float) -> None:
+        self.tenant, self.mark = tenant, mark
+        self.first, self.newest = float("inf"), 0.0
+        self.groups: defaultdict[_Group, list[Sample]] = defaultdict(list)
 
 
 class Folder:
@@ -137,54 +153,60 @@ class Folder:
             now: epoch seconds; a record whose own time is later is judged by this one.
         """
         folded = Folded()
-        groups: _Groups = {}
-        marks = dict(watermarks)
+        courses: dict[Tenant, _Course] = {}
         for arrival in arrivals:
-            self._sort(arrival, groups, folded, marks, now)
-        origin = _Origins(arrivals)
-        for tenant, of_tenant in groups.items():
-            for group, samples in of_tenant.items():
-                _add_group(folded, tenant, group, samples, origin)
+            tenant = arrival.tenant
+            course = courses.get(tenant)
+            if course is None:
+                course = courses[tenant] = _Course(tenant, watermarks.get(tenant.project, 0.0))
+            self._sort(arrival, course, folded.refusals, now)
+        origins = _Origins(arrivals)
+        for tenant, course in courses.items():
+            if course.newest:
+                folded.seen[tenant.project] = Seen(course.first, course.newest)
+            for group, samples in course.groups.items():
+                _add_group(folded, tenant, group, samples, origins)
         return folded
 
-    def _sort(
-        self, arrival: Arrival, groups: _Groups, folded: Folded, marks: dict[ProjectKey, float], now: float
-    ) -> None:
+    def _sort(self, arrival: Arrival, course: _Course, refusals: list[Refusal], now: float) -> None:
         """Put each sample of a message to its series and hour, unless its time is out of bounds."""
-        tenant, moments = arrival.tenant, self._moments
+        moments, groups, message = self._moments, course.groups, arrival.message
         lateness = self._limits.lateness
-        oldest = marks.get(tenant.project, 0.0) - lateness if lateness is not None else 0.0
-        latest = min(arrival.record.timestamp / 1000, now) + self._limits.future_tolerance
-        of_tenant = groups.setdefault(tenant, defaultdict(list))
-        faults = dict(arrival.message.unreadable or {})
-        first, newest = latest, 0.0
-        for position, sample in enumerate(arrival.message.samples):
+        oldest = 0.0 if lateness is None else course.mark - lateness
+        arrived = arrival.record.timestamp / 1000
+        latest = (min(now, arrived)) + self._limits.future_tolerance
+        first, newest = course.first, course.newest
+        faults: list[tuple[Reason, int]] = []
+        for position, sample in enumerate(message.samples):
             moment = moments[sample.timestamp]
-            if moment is None:
-                faults.setdefault(Reason.BAD_TIMESTAMP, []).append(arrival.message.index(position))
+            if moment is None or not oldest <= moment[0] <= latest:
+                faults.append((_time_fault(moment, latest), message.index(position)))
                 continue
             at, hour = moment
-            if not oldest <= at <= latest:
-                reason = Reason.FUTURE if at > latest else Reason.TOO_LATE
-                faults.setdefault(reason, []).append(arrival.message.index(position))
-                continue
             if at > newest:  # noqa: PLR1730  # max() and min() would cost more than the rest of the loop
                 newest = at
             if at < first:  # noqa: PLR1730
                 first = at
-            of_tenant[hour, sample.metric_name, sample.cohort, sample.feature].append(sample)
-        for reason, indices in faults.items():
-            folded.refusals.append(Refusal(arrival.record, reason, tuple(indices), tenant))
-        if newest:
-            _note(folded, marks, tenant, Seen(first, newest))
+            groups[hour, sample.metric_name, sample.cohort, sample.feature].append(sample)
+        course.first, course.newest = first, newest
+        # What is too late is judged message by message: the cut of chunks must not decide.
+        course.mark = max(course.mark, newest)
+        if faults or message.unreadable:
+            refusals.extend(_refused(arrival, faults))
 
 
-def _note(folded: Folded, marks: dict[ProjectKey, float], tenant: Tenant, seen: Seen) -> None:
-    marks[tenant.project] = max(marks.get(tenant.project, 0.0), seen.newest)
-    before = folded.seen.get(tenant.project)
-    if before:
-        seen = Seen(min(before.first, seen.first), max(before.newest, seen.newest))
-    folded.seen[tenant.project] = seen
+def _time_fault(moment: tuple[float, int] | None, latest: float) -> Reason:
+    if moment is None:
+        return Reason.BAD_TIMESTAMP
+    return Reason.FUTURE if moment[0] > latest else Reason.TOO_LATE
+
+
+def _refused(arrival: Arrival, faults: Iterable[tuple[Reason, int]]) -> Iterable[Refusal]:
+    by_reason: dict[Reason, list[int]] = dict(arrival.message.unreadable or {})
+    for reason, index in faults:
+        by_reason.setdefault(reason, []).append(index)
+    for reason, indices in by_reason.items():
+        yield Refusal(arrival.record, reason, tuple(indices), arrival.tenant)
 
 
 class _Origins:

@@ -4,7 +4,6 @@ A message is decoded in one pass into typed structs. Where that fails, the messa
 types, so that one bad sample does not take its neighbours with it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -57,7 +56,7 @@ class Sample(msgspec.Struct, gc=False):
     unit: str | None = None
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
     """Both forms at once: with `samples` a batch, without it the flat sample itself."""
 
     org_id: str
@@ -74,8 +73,7 @@ class _Envelope(msgspec.Struct):
     unit: str | None = None
 
 
-@dataclass(slots=True)
-class Message:
+class Message(msgspec.Struct, gc=False):
     """A message as sent: whose it says it is, and its samples by index.
 
     `unreadable` holds the indices of samples that have no readable form, by reason.
