@@ -12,8 +12,10 @@ complete() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 find_python() {
     seen=
     for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-        version=$("$candidate" -c 'import platform; print(platform.python_version())' 2>/dev/null) || continue
-        if ! supported "$candidate"; then
+        version=$("$candidate" -c 'import platform; print(platform.python_version())' 2>/dev/null) || version=
+        if [ -z "$version" ]; then
+            [ -z "${PYTHON:-}" ] || seen="$seen $candidate does not run;"
+        elif ! supported "$candidate"; then
             seen="$seen $candidate is $version;"
         elif ! complete "$candidate"; then
             seen="$seen $candidate ($version) lacks venv or ensurepip (Debian: apt-get install python3-venv);"

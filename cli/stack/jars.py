@@ -19,7 +19,7 @@ import tenacity
 LOCK = Path(str(files("cli.stack") / "jgo.lock.toml"))
 
 
-class JarError(Exception):
+class JarError(RuntimeError):
     """A jar cannot be had, or is not the one of the lock."""
 
 

@@ -112,8 +112,6 @@ def document(state: State, layout: Layout, environment: Mapping[str, str]) -> di
 
 def tail(log: Path, lines: int = 30) -> str:
     """Return the last lines of a log, indented."""
-    if not log.exists():
-        return "  (nothing: it was not written)"
     return "\n".join("  " + line for line in log.read_text(errors="replace").splitlines()[-lines:])
 
 

@@ -145,7 +145,9 @@ class Supervisor:
 
     def _failed(self, part: Part, reason: str) -> StackError:
         log = self._layout.log(part.name)
-        message = f"{part.name} does not start: {reason}\n{log} ends with:\n{tail(log)}"
+        message = f"{part.name} does not start: {reason}"
+        if log.exists():
+            message += f"\n{log} ends with:\n{tail(log)}"
         self._state.error = message
         self._state.write(self._layout)
         return StackError(message)
