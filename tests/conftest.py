@@ -11,6 +11,10 @@ from cli.stack import control
 from cli.stack.layout import Layout
 from tests import databases
 from tests.databases import Database
+from tests.streaming import system
+
+__all__ = ["system"]
+from tests.world import World, build
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +59,15 @@ async def database(template: Database) -> AsyncIterator[Database]:
     await databases.create(clone, template.name)
     yield clone
     await databases.drop(clone)
+
+
+@pytest.fixture(scope="session")
+def world(template: Database) -> Iterator[World]:
+    """Two organisations and a row in every table; tests undo what they change."""
+    clone = databases.clone_of(template)
+    asyncio.run(databases.create(clone, template.name))
+    yield asyncio.run(build(clone))
+    asyncio.run(databases.drop(clone))
 
 
 @pytest.fixture

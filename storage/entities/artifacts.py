@@ -3,10 +3,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import cast, insert, select
+from sqlalchemy import cast, exists, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from storage.tables import Artifact, ArtifactDependency
 from storage.tenancy import Claims
@@ -21,12 +22,15 @@ class Name(NamedTuple):
 
 async def latest(session: AsyncSession, org_id: UUID, project_id: UUID) -> dict[Name, Artifact]:
     """Return the latest version of each artifact of the project."""
-    query = (
-        select(Artifact)
-        .where(Artifact.org_id == org_id, Artifact.project_id == project_id)
-        .order_by(Artifact.type, Artifact.key, Artifact.version.desc())
-        .distinct(Artifact.type, Artifact.key)
+    later = aliased(Artifact)
+    has_later = exists().where(
+        later.org_id == org_id,
+        later.project_id == project_id,
+        later.type == Artifact.type,
+        later.key == Artifact.key,
+        later.version > Artifact.version,
     )
+    query = select(Artifact).where(Artifact.org_id == org_id, Artifact.project_id == project_id, ~has_later)
     rows: Sequence[Artifact] = (await session.scalars(query)).all()
     return {Name(row.type, row.key): row for row in rows}
 

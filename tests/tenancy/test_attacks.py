@@ -13,7 +13,7 @@ from storage.selfcheck import isolation_faults
 from storage.tenancy import Claims, TenantSessions
 from tests.databases import SECRET
 from tests.tenancy.asking import DENIED, asking, fields, posing, rows, sqlstate
-from tests.tenancy.world import World
+from tests.world import World
 
 STATEMENTS = [
     "SET ROLE augentis_member_reader",

@@ -11,7 +11,7 @@ from storage.tables import Base
 from storage.tenancy import Claims
 from tests.databases import SECRET
 from tests.tenancy.asking import DENIED, asking, fields, posing, rows, sqlstate
-from tests.tenancy.world import World
+from tests.world import World
 
 OF_A_PROJECT = {
     "project": "id",

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from storage.tables import Base
-from tests.tenancy.world import World
+from tests.world import World
 
 READS = {"organization", "project", "ingest_key", "assumption", "artifact", "artifact_dependency"}
 WRITES = {

@@ -7,7 +7,7 @@ import pytest
 from storage.tables import Base
 from storage.tenancy import Claims
 from tests.tenancy.asking import asking, changed
-from tests.tenancy.world import Place, World
+from tests.world import Place, World
 
 REFUSED = -1
 INSERTS = {
@@ -22,7 +22,8 @@ INSERTS = {
     "assumption": """INSERT INTO assumption
                      SELECT a.* FROM jsonb_populate_record(NULL::assumption, jsonb_build_object(
                          'org_id', CAST(:org AS uuid), 'id', gen_random_uuid(),
-                         'project_id', CAST(:project AS uuid), 'artifact_id', CAST(:artifact AS uuid), 'key', 'new', 'statement', '',
+                         'project_id', CAST(:project AS uuid),
+                         'artifact_id', CAST(:artifact AS uuid), 'key', 'new', 'statement', '',
                          'metric_name', 'latency_p50', 'cohort', '', 'feature', '', 'operator', '<=',
                          'value', 300, 'unit', 'ms', 'tolerance', 0, 'tolerance_kind', 'absolute',
                          'divergence_type', 'LATENCY_MISS', 'evidence_tier', 'E2',

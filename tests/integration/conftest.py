@@ -1,0 +1,109 @@
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.auth.development import mint
+from cli.main import run
+from cli.stack import control
+from cli.stack.layout import Layout
+from settings import Settings
+from storage.tenancy import Claims
+from tests.databases import Database
+from tests.world import World
+
+Tokens = Callable[..., dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def settings(world: World, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The API's settings: the world's database, and a development issuer of its own."""
+    return world.database.settings(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
+    yield app
+    await app.state.services.close()
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client(app) as client:
+        yield client
+
+
+def open_client(app: FastAPI) -> httpx.AsyncClient:
+    # What the application raises is its server's to log: we see what a caller would.
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://api.test")
+
+
+@pytest.fixture
+def bearer(world: World, settings: Settings) -> Tokens:
+    """Returns the headers of somebody's request: `bearer("ann")`, `bearer("sam", "b")`."""
+
+    def headers(who: str, org: str = "a", **more: Any) -> dict[str, str]:
+        return bearer_of(settings, world.claims(who, org, **more))
+
+    return headers
+
+
+def bearer_of(settings: Settings, claims: Claims, **described: str) -> dict[str, str]:
+    token = mint(
+        settings,
+        user_id=claims.user_id,
+        org_id=claims.org_id,
+        workspace_id=claims.workspace_id,
+        described=described,
+        issued_at=int(time.time()),
+        life_seconds=600,
+    )
+    return {"Authorization": f"Bearer {token}"}
+
+
+class Augentis:
+    """The command line in this process, on one database."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: object) -> int:
+        self._capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+
+@pytest.fixture
+def augentis(
+    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Augentis:
+    for name, value in database.environment(home).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AUGENTIS_JWT_ISSUER", raising=False)
+    return Augentis(capsys)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an embedded broker without a topic."""
+
+    layout = Layout(tmp_path_factory.mktemp("kafka"))
+    supervisor = control.launch(layout, ["kafka"], os.getpid())
+    try:
+        control.wait_until_running(layout, supervisor, lambda _: None)
+        yield json.loads(layout.env.read_text())["KAFKA_BOOTSTRAP_SERVERS"]
+    finally:
+        control.bring_down(layout)
+        supervisor.wait(30)
+        control.purge(layout)

@@ -1,0 +1,368 @@
+"""`augentis init` and `augentis apply`: from a file to approved assumptions, again and again."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.exits import Exit
+from storage import ingest_keys
+from tests.databases import Database
+from tests.integration.conftest import Augentis
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "checkout.yaml"
+INIT = ("init", "--org", "acme", "--admin", "ada@acme.example", "--project", "Checkout")
+
+
+def fetch(database: Database, query: str) -> list[dict[str, Any]]:
+    async def ask() -> list[dict[str, Any]]:
+        async with database.superuser() as connection:
+            return [dict(row) for row in await connection.fetch(query)]
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture
+def acme(augentis: Augentis) -> Augentis:
+    assert augentis(*INIT) == Exit.DONE
+    return augentis
+
+
+def artifact(key: str = "prd", **more: Any) -> dict[str, Any]:
+    return {"key": key, "type": "PRD", "approve": True, "content": {"title": key}, **more}
+
+
+def assumption(**more: Any) -> dict[str, Any]:
+    return {"key": "adoption", "metric_name": "user_adoption", "operator": ">=", "value": 60, **more}
+
+
+def write(path: Path, *artifacts: dict[str, Any], **project: Any) -> Path:
+    entry = {"name": "Checkout", "artifacts": list(artifacts), **project}
+    file = path / "apply.yaml"
+    file.write_text(yaml.safe_dump({"org": "acme", "projects": [entry]}))
+    return file
+
+
+# init
+
+
+def test_init_makes_what_a_team_needs_to_begin(augentis: Augentis, database: Database):
+    assert augentis(*INIT, "--json") == Exit.DONE
+    made = json.loads(augentis.out)
+    assert list(made) == ["org_id", "org_slug", "user_id", "workspace_id", "project_id", "ingest_key"]
+    assert made["org_slug"] == "acme"
+    [key] = fetch(database, "SELECT * FROM ingest_key")
+    assert ingest_keys.parse(made["ingest_key"]) == key["id"]
+    assert ingest_keys.matches(made["ingest_key"], key["secret_sha256"])
+    assert str(key["project_id"]) == made["project_id"]
+    [member] = fetch(database, "SELECT * FROM organization_members")
+    assert (str(member["user_id"]), member["role_in_org"]) == (made["user_id"], "ADMIN")
+
+
+def test_init_twice_changes_nothing_and_tells_no_secret(augentis: Augentis, database: Database):
+    augentis(*INIT, "--json")
+    first = json.loads(augentis.out)
+    assert augentis(*INIT, "--json") == Exit.DONE
+    assert json.loads(augentis.out) == first | {"ingest_key": None}
+    assert "shown only once" in augentis.err
+    for table in ("organization", "app_user", "workspace", "project", "ingest_key"):
+        assert fetch(database, f"SELECT count(*) FROM {table}") == [{"count": 1}]
+
+
+def test_init_of_another_project_adds_it(acme: Augentis, database: Database):
+    assert acme(*INIT[:-1], "Loyalty") == Exit.DONE
+    assert {row["name"] for row in fetch(database, "SELECT name FROM project")} == {"Checkout", "Loyalty"}
+    assert fetch(database, "SELECT count(*) FROM workspace") == [{"count": 1}]
+
+
+def test_init_is_refused_to_who_is_no_admin(acme: Augentis):
+    assert acme("init", "--org", "acme", "--admin", "eve@x.example", "--project", "Mine") == Exit.USAGE
+    assert acme.err == "augentis: organisation acme exists and eve@x.example is no admin of it\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--org", "Acme", "no slug"),
+        ("--org", "a--b", "no slug"),
+        ("--org", "a" * 64, "no slug"),
+        ("--admin", "ada", "no e-mail"),
+        ("--project", "ab", "3 to 100"),
+        ("--project", "two\nlines", "one line"),
+    ],
+)
+def test_init_refuses_names_that_do_not_fit(augentis: Augentis, option: str, value: str, says: str):
+    arguments = list(INIT)
+    arguments[arguments.index(option) + 1] = value
+    assert augentis(*arguments) == Exit.USAGE
+    assert says in augentis.err
+
+
+@pytest.mark.parametrize("slug", ["a", "a" * 63])
+def test_init_takes_slugs_of_any_length(augentis: Augentis, slug: str):
+    long_address = "a" * 60 + "@" + "b" * 60 + ".example"
+    assert augentis("init", "--org", slug, "--admin", long_address, "--project", "Checkout") == Exit.DONE
+
+
+# apply
+
+
+def test_the_example_can_be_applied_as_it_is_and_again(acme: Augentis, database: Database):
+    assert acme("apply", EXAMPLE, "--json") == Exit.DONE
+    [project] = json.loads(acme.out)["projects"]
+    assert [(a["change"], a["approved"], a["version"]) for a in project["artifacts"]] == [
+        ("created", True, 1)
+    ] * 5
+    before = fetch(database, "SELECT * FROM artifact, assumption ORDER BY 1, 2")
+
+    assert acme("apply", EXAMPLE, "--json") == Exit.DONE
+    [again] = json.loads(acme.out)["projects"]
+    assert again["change"] == "unchanged"
+    assert {(a["change"], a["approved"]) for a in again["artifacts"]} == {("unchanged", False)}
+    assert fetch(database, "SELECT * FROM artifact, assumption ORDER BY 1, 2") == before
+
+    assert acme("apply", EXAMPLE) == Exit.DONE
+    assert acme.out.splitlines()[0] == "unchanged project Checkout"
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "cli" / "demo" / "product").glob("*.yaml")), ids=lambda f: f.stem
+)
+def test_the_demos_files_can_be_applied(augentis: Augentis, file: Path):
+    org = yaml.safe_load(file.read_text())["org"]
+    augentis("init", "--org", org, "--admin", "ada@acme.example", "--project", "Checkout")
+    assert augentis("apply", file) == Exit.DONE
+
+
+def test_approval_freezes_assumptions_with_their_defaults(acme: Augentis, database: Database, tmp_path: Path):
+    own = assumption(key="own", evidence_tier="E1", effective_from="2026-01-01T00:00:00+01:00", min_users=7)
+    plain = assumption(key="plain", metric_name="latency_p50", operator="<=", value=300)
+    file = write(tmp_path, artifact(evidence_tier="E3", content={"assumptions": [own, plain]}))
+    assert acme("apply", file) == Exit.DONE
+    rows = {row["key"]: row for row in fetch(database, "SELECT * FROM assumption")}
+    [version] = fetch(database, "SELECT * FROM artifact")
+    assert version["status"] == "APPROVED"
+    assert version["approved_by"] == version["created_by"]
+    assert rows["own"]["evidence_tier"] == "E1"
+    assert rows["own"]["effective_from"] == datetime(2025, 12, 31, 23, tzinfo=UTC)
+    assert rows["own"]["min_users"] == 7
+    assert rows["own"]["divergence_type"] == "FEATURE_ADOPTION_MISS"
+    assert rows["plain"]["evidence_tier"] == "E3"
+    assert rows["plain"]["effective_from"] == version["approved_at"]
+    assert datetime.now(UTC) - version["approved_at"] < timedelta(minutes=1)
+    assert rows["plain"]["divergence_type"] == "LATENCY_MISS"
+    assert rows["plain"]["unit"] == "ms"
+    assert {row["superseded_at"] for row in rows.values()} == {None}
+
+
+def test_changed_content_is_the_next_version_and_supersedes(
+    acme: Augentis, database: Database, tmp_path: Path
+):
+    def content(value: int) -> dict[str, Any]:
+        return {"assumptions": [assumption(value=value)]}
+
+    acme("apply", write(tmp_path, artifact(content=content(60)), artifact("other")))
+    acme("apply", write(tmp_path, artifact(content=content(50), approve=False)))
+    first, draft = fetch(database, "SELECT * FROM artifact WHERE key = 'prd' ORDER BY version")
+    assert (first["status"], first["version"], draft["status"], draft["version"]) == (
+        "APPROVED",
+        1,
+        "DRAFT",
+        2,
+    )
+    assert json.loads(first["content"]) == content(60)
+    assert fetch(database, "SELECT value, superseded_at FROM assumption") == [
+        {"value": 60.0, "superseded_at": None}
+    ]
+
+    assert acme("apply", write(tmp_path, artifact(content=content(50)))) == Exit.DONE
+    assert "approved artifact prd version 2" in acme.out
+    old, new = fetch(database, "SELECT * FROM assumption ORDER BY created_at")
+    assert old["superseded_at"] == new["effective_from"]
+    assert (new["value"], new["superseded_at"], new["artifact_id"]) == (50.0, None, draft["id"])
+
+
+def test_a_changed_draft_is_a_new_version_too(acme: Augentis, database: Database, tmp_path: Path):
+    for title in ("one", "two"):
+        acme("apply", write(tmp_path, artifact(approve=False, content={"title": title})))
+    versions = fetch(database, "SELECT version, content ->> 'title' AS title FROM artifact ORDER BY version")
+    assert versions == [{"version": 1, "title": "one"}, {"version": 2, "title": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ({"a": 60}, {"a": 60.0}, False),
+        ({"a": 1}, {"a": True}, True),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, False),
+        ({"a": [1, 2]}, {"a": [2, 1]}, True),
+        ({"a": 1e300}, {"a": 1e300}, False),
+        ({"a": None}, {}, True),
+    ],
+)
+def test_content_changes_when_its_meaning_does(acme: Augentis, tmp_path: Path, before, after, changes):
+    acme("apply", write(tmp_path, artifact(content=before)))
+    acme("apply", write(tmp_path, artifact(content=after)), "--json")
+    [entry] = json.loads(acme.out)["projects"][0]["artifacts"]
+    assert entry["change"] == ("changed" if changes else "unchanged")
+
+
+def test_what_is_not_named_stays_as_it_is(acme: Augentis, database: Database, tmp_path: Path):
+    full = artifact(evidence_tier="E2", depends_on=["base"], content={"title": "x"})
+    acme("apply", write(tmp_path, artifact("base"), full, description="Pays.", phase="DEPLOY"))
+    before = fetch(database, "SELECT * FROM project, artifact ORDER BY artifact.id")
+    assert acme("apply", write(tmp_path, {"key": "prd", "type": "PRD"})) == Exit.DONE
+    assert acme.out == "unchanged project Checkout\nunchanged artifact prd version 1\n"
+    assert fetch(database, "SELECT * FROM project, artifact ORDER BY artifact.id") == before
+
+
+LINKS = """SELECT a.key AS above, a.version AS v, b.key AS below, b.version AS w
+           FROM artifact_dependency
+           JOIN artifact a ON a.id = artifact_id JOIN artifact b ON b.id = depends_on_id
+           ORDER BY 1, 2, 3, 4"""
+
+
+def links(database: Database) -> set[tuple[str, int, str, int]]:
+    return {tuple(row.values()) for row in fetch(database, LINKS)}
+
+
+def test_dependencies_point_to_the_latest_versions(acme: Augentis, database: Database, tmp_path: Path):
+    code = artifact("code", type="CODE_BACKEND", depends_on=["prd"])
+    acme("apply", write(tmp_path, code, artifact()))
+    assert links(database) == {("code", 1, "prd", 1)}
+    acme("apply", write(tmp_path, artifact(content={"title": "changed"})))
+    assert links(database) == {("code", 1, "prd", 1), ("code", 1, "prd", 2)}
+    acme("apply", write(tmp_path, artifact("more"), {**code, "depends_on": ["prd", "more"]}))
+    assert links(database) >= {("code", 2, "prd", 2), ("code", 2, "more", 1)}
+    acme("apply", write(tmp_path, {**code, "depends_on": []}))
+    assert {link for link in links(database) if link[:2] == ("code", 3)} == set()
+    assert {link for link in links(database) if link[:2] == ("code", 2)}
+
+
+def test_a_new_project_is_made_with_its_fields(acme: Augentis, database: Database, tmp_path: Path):
+    file = write(tmp_path, name="Loyalty", problem_statement="Nobody comes back twice.")
+    assert acme("apply", file) == Exit.DONE
+    assert acme.out == "created project Loyalty\n"
+    [row] = fetch(
+        database, "SELECT phase, problem_statement, description FROM project WHERE name = 'Loyalty'"
+    )
+    assert row == {"phase": "DEFINE", "problem_statement": "Nobody comes back twice.", "description": ""}
+    assert acme("apply", file) == Exit.DONE
+    assert acme.out == "unchanged project Loyalty\n"
+
+
+def mistakes(acme: Augentis, file: Path) -> list[str]:
+    assert acme("apply", file) == Exit.USAGE
+    assert acme.out == ""
+    return [line.removeprefix(f"{file}: ") for line in acme.err.splitlines()]
+
+
+def test_every_mistake_is_named_with_its_place_and_nothing_is_written(
+    acme: Augentis, database: Database, tmp_path: Path
+):
+    good = artifact("good")
+    bad = artifact(content={"assumptions": [assumption(uint="%"), assumption(key="b", value=160)]})
+    found = mistakes(acme, write(tmp_path, good, bad))
+    assert found[0].startswith("projects[0].artifacts[1].content.assumptions[0].uint: unknown field")
+    assert found[1].startswith("projects[0].artifacts[1].content.assumptions[1].value: 160 is outside")
+    lost = artifact("lost", depends_on=["good", "nowhere"])
+    assert mistakes(acme, write(tmp_path, good, lost)) == [
+        "projects[0].artifacts[1].depends_on[1]: no artifact 'nowhere' in the file or the project"
+    ]
+    assert fetch(database, "SELECT key FROM artifact") == []
+
+
+def test_unknown_fields_are_refused_everywhere_but_in_content(acme: Augentis, tmp_path: Path):
+    file = write(tmp_path, artifact(aproved=True, content={"whatever": {"deep": [1]}}), phaze="DEFINE")
+    assert {line.split(":")[0] for line in mistakes(acme, file)} == {
+        "projects[0].phaze",
+        "projects[0].artifacts[0].aproved",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("org: [", "line 1, column 7: "),
+        ("org: acme\norg: beta\n", "line 2, column 1: the key 'org' is given twice"),
+        ("org: acme\nprojects: [{on: 1}]\n", "line 2, column 13: the key True is no text"),
+        ("org: acme\nprojects: [{name: .inf}]\n", "projects[0].name: inf is no number"),
+        ('org: "a\\0b"\nprojects: []\n', "org: the text has a character"),
+        ("org: !!binary YQ==\nprojects: []\n", "org: a bytes has no form in JSON"),
+        ("- org: acme\n", "Input should be"),
+        ("projects: []\n", "org: is required"),
+        ("org: beta\nprojects: []\n", "org: no organisation 'beta'"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where(acme: Augentis, tmp_path: Path, text: str, says: str):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    [line] = mistakes(acme, file)
+    assert line.startswith(says)
+
+
+def test_a_missing_file_is_a_mistake_too(acme: Augentis, tmp_path: Path):
+    assert mistakes(acme, tmp_path / "none.yaml")[0].startswith("cannot be read")
+
+
+def test_names_that_contradict_are_refused(acme: Augentis, tmp_path: Path):
+    acme("apply", write(tmp_path, artifact(), artifact("code", type="CODE_BACKEND", depends_on=["prd"])))
+    assert mistakes(acme, write(tmp_path, artifact(), artifact())) == [
+        "projects[0].artifacts[1].key: 'prd' is given twice"
+    ]
+    assert mistakes(acme, write(tmp_path, artifact(type="GTM"))) == [
+        "projects[0].artifacts[0].type: 'prd' is a PRD; a type is fixed once made"
+    ]
+    assert mistakes(acme, write(tmp_path, artifact(depends_on=["prd"]))) == [
+        "projects[0].artifacts[0].depends_on[0]: 'prd' cannot rest on itself"
+    ]
+    [circle] = mistakes(acme, write(tmp_path, artifact(depends_on=["code"])))
+    assert circle.startswith("projects[0].artifacts: artifacts rest on each other in a circle: ")
+    assert mistakes(acme, write(tmp_path, name="Brand new")) == [
+        "projects[0].problem_statement: is required, as the project is new"
+    ]
+
+
+# token
+
+
+def test_a_token_is_printed_and_nothing_else(acme: Augentis):
+    assert acme("token", "--user", "ADA@acme.example", "--org", "acme", "--ttl", "5m") == Exit.DONE
+    assert acme.out.count(".") == 2
+    assert acme.out.count("\n") == 1
+    assert acme.err == ""
+
+
+def test_a_token_is_refused_to_strangers_and_for_strange_workspaces(acme: Augentis):
+    assert acme("token", "--user", "eve@x.example", "--org", "acme") == Exit.USAGE
+    assert "no member" in acme.err
+    anywhere = "00000000-0000-0000-0000-000000000001"
+    assert acme("token", "--user", "ada@acme.example", "--org", "acme", "--workspace", anywhere) == Exit.USAGE
+    assert "no workspace" in acme.err
+    assert acme("token", "--user", "ada@acme.example", "--org", "acme", "--ttl", "1y") == Exit.USAGE
+
+
+def test_a_token_is_refused_where_a_real_issuer_is_configured(
+    acme: Augentis, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AUGENTIS_JWT_ISSUER", "https://issuer.example")
+    monkeypatch.setenv("AUGENTIS_JWT_JWKS", "https://issuer.example/keys")
+    assert acme("token", "--user", "ada@acme.example", "--org", "acme") == Exit.USAGE
+    assert acme.out == ""
+    assert "https://issuer.example" in acme.err
+
+
+@pytest.mark.parametrize(
+    "command", [INIT, ("apply", EXAMPLE), ("token", "--user", "a@b.example", "--org", "acme")]
+)
+def test_a_database_that_is_away_is_69(augentis: Augentis, monkeypatch: pytest.MonkeyPatch, command):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@127.0.0.1:1/x")
+    assert augentis(*command) == Exit.UNAVAILABLE
+    assert augentis.err.startswith("augentis: PostgreSQL at 127.0.0.1:1/x does not answer")
+    assert "secret" not in augentis.err
+    assert augentis.err.count("\n") == 1
