@@ -5,11 +5,11 @@ Buckets are found by comparing with bounds computed once, never by a logarithm o
 agree on a comparison, not on the last bit of a logarithm.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 ACCURACY = 0.01
 GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
@@ -26,9 +26,9 @@ class LatencyBuckets:
     counts: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
+    def of(cls, values: npt.ArrayLike) -> Self:
         """Count `values`, which are not negative (milliseconds)."""
-        found = np.searchsorted(_BOUNDS, np.array(values, dtype=np.float64), side="left")
+        found = np.searchsorted(_BOUNDS, np.asarray(values, dtype=np.float64), side="left")
         buckets, counts = np.unique(found, return_counts=True)
         return cls(dict(zip(buckets.tolist(), counts.tolist(), strict=True)))
 

@@ -16,7 +16,7 @@ from streams.chunks import Chunk
 from streams.transport import LedgerTransport
 
 GROUP = "augentis"
-FETCH_BYTES = 4 << 20
+FETCH_BYTES = 2 << 20
 """Bytes a partition gives at once: several thousand small records a transaction."""
 BUFFERED_CHUNKS = 8
 """Chunks that wait for the agent: with `FETCH_BYTES` this bounds the memory of a slow database."""

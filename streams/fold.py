@@ -17,7 +17,7 @@ from metrics.names import Metric
 from storage.partials import SeriesHour
 from storage.watermarks import ProjectKey
 from streams.event_time import Moments
-from streams.samples import contribution, sample_fault, series_fault
+from streams.samples import Series, contribution, sample_fault, series_fault
 from streams.wire import Message, Reason, Refused, Sample, decode
 
 Headers = Sequence[tuple[str, bytes]]
@@ -134,7 +134,7 @@ class _Course:
     def __init__(self, tenant: Tenant, mark: float) -> None:
         self.tenant, self.mark = tenant, mark
         self.first, self.newest = float("inf"), 0.0
-        self.groups: defaultdict[_Group, list[Sample]] = defaultdict(list)
+        self.groups: defaultdict[_Group, Series] = defaultdict(Series)
 
 
 class Folder:
@@ -164,8 +164,8 @@ class Folder:
         for tenant, course in courses.items():
             if course.newest:
                 folded.seen[tenant.project] = Seen(course.first, course.newest)
-            for group, samples in course.groups.items():
-                _add_group(folded, tenant, group, samples, origins)
+            for group, series in course.groups.items():
+                _add_series(folded, tenant, group, series, origins)
         return folded
 
     def _sort(self, arrival: Arrival, course: _Course, refusals: list[Refusal], now: float) -> None:
@@ -187,7 +187,13 @@ class Folder:
                 newest = at
             if at < first:  # noqa: PLR1730
                 first = at
-            groups[hour, sample.metric_name, sample.cohort, sample.feature].append(sample)
+            series = groups[hour, sample.metric_name, sample.cohort, sample.feature]
+            series.samples.append(sample)
+            if sample.user_id is None and sample.unit is None:  # Series.add, without the call
+                series.values.append(sample.value)
+                series.ofs.append(sample.of)
+            else:
+                series.named.append(sample)
         course.first, course.newest = first, newest
         # What is too late is judged message by message: the cut of chunks must not decide.
         course.mark = max(course.mark, newest)
@@ -226,22 +232,20 @@ class _Origins:
         return self._found[id(sample)]
 
 
-def _add_group(
-    folded: Folded, tenant: Tenant, group: _Group, samples: list[Sample], origins: _Origins
-) -> None:
+def _add_series(folded: Folded, tenant: Tenant, group: _Group, series: Series, origins: _Origins) -> None:
     hour, name, cohort, feature = group[0], group[1], group[2] or "", group[3] or ""
     fault = series_fault(name, cohort, feature)
     if fault:
-        _refuse(folded, tenant, [(sample, fault) for sample in samples], origins)
+        _refuse(folded, tenant, [(sample, fault) for sample in series.samples], origins)
         return
     metric = Metric(name)
-    cell = contribution(metric, samples, tenant.user_key)
+    cell = contribution(metric, series, tenant.user_key)
     if cell is None:
-        judged = [(sample, sample_fault(metric, sample)) for sample in samples]
+        judged = [(sample, sample_fault(metric, sample)) for sample in series.samples]
         _refuse(folded, tenant, [(sample, reason) for sample, reason in judged if reason], origins)
-        samples = [sample for sample, reason in judged if not reason]
-        cell = contribution(metric, samples, tenant.user_key) if samples else None
-    if cell is None:
+        right = Series.of(sample for sample, reason in judged if not reason)
+        cell = contribution(metric, right, tenant.user_key)
+    if not cell or not cell.samples:
         return
     where = SeriesHour(tenant.org_id, tenant.project_id, hour, metric, cohort, feature)
     known = folded.cells.get(where)

@@ -4,9 +4,11 @@
 one does are they looked at one by one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from metrics.cell import Cell
 from metrics.fixed import LARGEST, sum_micro
@@ -15,7 +17,7 @@ from metrics.names import KINDS, UNITS, USER_RATES, Kind, Metric
 from metrics.users import UserSet
 from streams.wire import MAX_NAME, MAX_USER_ID, Reason, Sample
 
-_ABSENT = {None}
+Numbers = npt.NDArray[np.float64]
 
 
 def series_fault(metric_name: str, cohort: str, feature: str) -> Reason | None:
@@ -56,47 +58,80 @@ def _rate_fault(metric: Metric, sample: Sample) -> Reason | None:
     return None
 
 
-def contribution(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell | None:
-    """Return what `samples` of one series add, or None if any of them breaks a rule.
+class Series:
+    """The samples of one series and hour, and their numbers apart: touching each sample once is what counts.
+
+    `named` are those that name a user or a unit; `values` and `ofs` are of the others.
+    """
+
+    __slots__ = ("named", "ofs", "samples", "values")
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self.values: list[float] = []
+        self.ofs: list[float | None] = []
+        self.named: list[Sample] = []
+
+    @classmethod
+    def of(cls, samples: Iterable[Sample]) -> Self:
+        """Return the series of `samples`."""
+        series = cls()
+        for sample in samples:
+            series.add(sample)
+        return series
+
+    def add(self, sample: Sample) -> None:
+        """Add a sample, right or wrong."""
+        self.samples.append(sample)
+        if sample.user_id is None and sample.unit is None:
+            self.values.append(sample.value)
+            self.ofs.append(sample.of)
+        else:
+            self.named.append(sample)
+
+
+def contribution(metric: Metric, series: Series, key: bytes) -> Cell | None:
+    """Return what the samples of a series add, or None if any of them breaks a rule.
 
     `key` hashes user ids (metrics.users).
     """
-    if {s.user_id for s in samples} != _ABSENT:
-        return _with_users(metric, samples, key)
-    values = [s.value for s in samples]
-    right_units = {s.unit for s in samples} <= {None, UNITS[metric]}
-    if not (right_units and min(values) >= 0 and max(values) <= LARGEST):
+    cell = _numbers(metric, series.values, series.ofs) if series.values else Cell()
+    if cell is None or not series.named:
+        return cell
+    if any(sample_fault(metric, sample) for sample in series.named):
+        return None
+    plain = [s for s in series.named if s.user_id is None]
+    rest = _numbers(metric, [s.value for s in plain], [s.of for s in plain]) if plain else Cell()
+    if rest is None:
+        return None
+    return cell | rest | _of_users(metric, [s for s in series.named if s.user_id is not None], key)
+
+
+def _numbers(metric: Metric, values: list[float], ofs: list[float | None]) -> Cell | None:
+    numbers = np.array(values, dtype=np.float64)
+    if not (numbers.min() >= 0 and numbers.max() <= LARGEST):
         return None
     if KINDS[metric] is Kind.RATE:
-        return _rate(metric, samples, values)
-    if {s.of for s in samples} != _ABSENT:
+        return _rate(metric, numbers, ofs)
+    if ofs.count(None) != len(ofs):
         return None
     if KINDS[metric] is Kind.SUM:
-        return Cell(value_micro=sum_micro(values), samples=len(values))
-    return Cell(samples=len(values), latency=LatencyBuckets.of(values))
+        return Cell(value_micro=sum_micro(numbers), samples=len(values))
+    return Cell(samples=len(values), latency=LatencyBuckets.of(numbers))
 
 
-def _rate(metric: Metric, samples: Sequence[Sample], values: list[float]) -> Cell | None:
-    of = np.array([s.of for s in samples], dtype=np.float64)  # an absent one becomes NaN
+def _rate(metric: Metric, values: Numbers, ofs: list[float | None]) -> Cell | None:
+    of = np.array(ofs, dtype=np.float64)  # an absent one becomes NaN
     if not (of.min() >= 0 and of.max() <= LARGEST):
         return None
-    if metric is not Metric.CRASH_RATE and bool((np.array(values) > of).any()):
+    if metric is not Metric.CRASH_RATE and bool((values > of).any()):
         return None
     return Cell(value_micro=sum_micro(values), of_micro=sum_micro(of), samples=len(values))
 
 
-def _with_users(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell | None:
-    if any(sample_fault(metric, sample) for sample in samples):
-        return None
-    named = [s for s in samples if s.user_id is not None]
-    plain = [s for s in samples if s.user_id is None]
-    rest = contribution(metric, plain, key) if plain else Cell()
-    if rest is None:
-        return None
-    return rest | _of_users(metric, named, key)
-
-
 def _of_users(metric: Metric, named: Sequence[Sample], key: bytes) -> Cell:
+    if not named:
+        return Cell()
     users = UserSet.of((s.user_id or "" for s in named), key)
     values = [s.value for s in named]
     match KINDS[metric]:

@@ -5,7 +5,7 @@ types, so that one bad sample does not take its neighbours with it.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -43,10 +43,14 @@ class Refused(Exception):  # noqa: N818  # a verdict on data, not an error of ou
         self.reason = reason
 
 
+MetricName = Literal["feature_usage", "retention", "crash_rate", "latency_p50", "error_rate", "user_adoption"]
+"""metrics.names.Metric, in the form that msgspec decodes without making a string."""
+
+
 class Sample(msgspec.Struct, gc=False):
     """One sample. Fields that may be absent are None or ''."""
 
-    metric_name: str
+    metric_name: MetricName
     value: float
     timestamp: str | int | float
     cohort: str | None = None
@@ -63,7 +67,7 @@ class _Envelope(msgspec.Struct, gc=False):
     project_id: str
     batch_id: UUID | None = None
     samples: list[Sample] | None = None
-    metric_name: str | None = None
+    metric_name: MetricName | None = None
     value: float | None = None
     timestamp: str | int | float | None = None
     cohort: str | None = None
@@ -166,6 +170,7 @@ def _reason(error: str) -> Reason:
     """Return the reason behind msgspec's message, which ends in the path: `- at `$.value``."""
     path = error.rpartition("$.")[2].rstrip("`")
     return {
+        "metric_name": Reason.UNKNOWN_METRIC,
         "value": Reason.BAD_VALUE,
         "of": Reason.BAD_VALUE,
         "timestamp": Reason.BAD_TIMESTAMP,

@@ -33,6 +33,7 @@ from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
 from streams.ingest import Ingest
 from streams.kafka_watch import watch_kafka
+from streams.lanes import Lanes
 from streams.logs import configure
 from streams.outage import patiently
 from streams.transport import ChunkConsumer, LedgerTransport
@@ -113,9 +114,13 @@ class Worker:
         return Ingest(self._pool, self._holdings, directory, limits, seal(secret))
 
     def _agent(self, app: LedgerApp, topic: str, take: Take) -> None:
+        async def guarded(chunk: Chunk) -> None:
+            await self._guarded(take(chunk, self._settings.retry_for))
+
         async def agent(stream: Any) -> None:
+            lanes = Lanes(guarded)
             async for event in stream.events():
-                await self._guarded(take(event.value, self._settings.retry_for))
+                await lanes.put(event.value)
 
         app.agent(chunk_topic(app, topic), name=topic)(agent)
 

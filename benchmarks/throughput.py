@@ -1,0 +1,260 @@
+"""Samples a second, ours beside the limit, in one run: `make bench`.
+
+The limit is the least that anybody has to do in one Python process: aiokafka's getmany, a typed decode,
+a sum in a dict; no database, no rules, no repeats dropped. Ours is one worker with all of it: from the
+first record read to the last commit. Both read the same log, several times in turn; quote the ratio of the medians.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from cli.stack import running_stack
+
+METRICS = ("feature_usage", "retention", "crash_rate", "latency_p50", "error_rate", "user_adoption")
+COHORTS = ("early_adopter", "mainstream", "enterprise")
+TOPIC = "raw_metrics"
+PARTITIONS = 4
+
+
+class Sample(msgspec.Struct, gc=False):
+    metric_name: str
+    value: float
+    timestamp: str
+    cohort: str = ""
+    feature: str = ""
+    of: float | None = None
+
+
+class Envelope(msgspec.Struct):
+    project_id: str
+    samples: list[Sample] | None = None
+    metric_name: str | None = None
+    value: float | None = None
+    timestamp: str | None = None
+    cohort: str = ""
+    feature: str = ""
+    of: float | None = None
+
+
+@dataclass
+class Run:
+    samples: int
+    seconds: float
+    cpu: float
+    peak_mib: float
+
+    @property
+    def speed(self) -> float:
+        return self.samples / self.seconds / 1000
+
+
+def samples(count: int) -> Iterator[dict[str, object]]:
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=6)
+    for number in range(count):
+        metric = METRICS[number % 6]
+        at = start + timedelta(seconds=number * 5 * 3600 / count)
+        sample: dict[str, object] = {
+            "metric_name": metric,
+            "value": number * 7919 % 50,
+            "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "cohort": COHORTS[number // 6 % 3],
+            "feature": "F12",
+        }
+        if metric not in ("feature_usage", "latency_p50"):
+            sample["of"] = 50
+        yield sample
+
+
+async def publish(env: dict[str, str], org: str, project: str, count: int, size: int) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=env["KAFKA_BOOTSTRAP_SERVERS"], linger_ms=20, max_batch_size=1 << 19, acks=1
+    )
+    await producer.start()
+    head: dict[str, object] = {"org_id": org, "project_id": project}
+    batch: list[dict[str, object]] = []
+    sent = []
+    for sample in samples(count):
+        batch.append(sample)
+        if len(batch) < size:
+            continue
+        body = head | sample if size == 1 else head | {"batch_id": str(uuid4()), "samples": batch}
+        sent.append(await producer.send(TOPIC, json.dumps(body).encode(), partition=len(sent) % PARTITIONS))
+        batch = []
+    await asyncio.gather(*sent)
+    await producer.stop()
+
+
+async def limit(servers: str, ends: dict[int, tuple[int, int]]) -> tuple[int, float]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers, max_partition_fetch_bytes=4 << 20, enable_auto_commit=False
+    )
+    await consumer.start()
+    partitions = {TopicPartition(TOPIC, number): span for number, span in ends.items()}
+    consumer.assign(list(partitions))
+    for partition, (start, _) in partitions.items():
+        consumer.seek(partition, start)
+    decode = msgspec.json.Decoder(Envelope).decode
+    sums: dict[tuple[str, str, str, str, str], float] = {}
+    left = sum(end - start for start, end in partitions.values())
+    count, began = 0, 0.0
+    while left:
+        records = await consumer.getmany(timeout_ms=1000, max_records=50_000)
+        began = began or time.monotonic()
+        for batch in records.values():
+            left -= len(batch)
+            for record in batch:
+                envelope = decode(record.value)
+                for sample in envelope.samples or (envelope,):
+                    key = (
+                        envelope.project_id,
+                        sample.timestamp[:13],  # type: ignore[index]
+                        sample.metric_name or "",
+                        sample.cohort,
+                        sample.feature,
+                    )
+                    sums[key] = sums.get(key, 0.0) + (sample.value or 0.0)
+                    count += 1
+    seconds = time.monotonic() - began
+    await consumer.stop()
+    return count, seconds
+
+
+def limit_run(env: dict[str, str], spans: dict[int, tuple[int, int]]) -> Run:
+    arguments = [sys.executable, "-m", "benchmarks.throughput", "--limit", json.dumps(spans)]
+    process = subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, text=True)
+    out = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{arguments} failed")
+    count, seconds = out.split()
+    return Run(int(count), float(seconds), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+async def ours(env: dict[str, str], expected: int, log: Path) -> Run:
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "cli.main", "worker"], env=env, stderr=out)
+    connection = await asyncpg.connect(env["DATABASE_URL_WORKER"])
+    while (
+        await connection.fetchval(
+            "SELECT coalesce(sum(next_offset), 0) FROM partition_ledger WHERE topic = $1", TOPIC
+        )
+        < expected
+    ):
+        if process.poll() is not None:
+            sys.exit(log.read_text())
+        await asyncio.sleep(0.05)
+    await connection.close()
+    process.terminate()
+    _, _, usage = os.wait4(process.pid, 0)
+    found = re.search(r"raw_metrics: (\d+) samples .* in ([\d.]+) s", log.read_text())
+    if not found:
+        sys.exit(log.read_text())
+    return Run(int(found[1]), float(found[2]), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+async def reset(env: dict[str, str], starts: dict[int, int]) -> None:
+    """Forget what was counted, and stand again where the log of this case begins."""
+    connection = await asyncpg.connect(env["DATABASE_URL_WORKER"])
+    superuser = await asyncpg.connect(env["DATABASE_URL"])
+    await superuser.execute(
+        "TRUNCATE partial, batch_seen, project_watermark, project_clock, telemetry, outbox"
+    )
+    for number, start in starts.items():
+        await connection.execute(
+            "UPDATE partition_ledger SET next_offset = $1 WHERE topic = $2 AND partition = $3",
+            start,
+            TOPIC,
+            number,
+        )
+    await connection.close()
+    await superuser.close()
+
+
+async def ends(env: dict[str, str]) -> dict[int, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=env["KAFKA_BOOTSTRAP_SERVERS"])
+    await consumer.start()
+    found = await consumer.end_offsets([TopicPartition(TOPIC, number) for number in range(PARTITIONS)])
+    await consumer.stop()
+    return {partition.partition: offset for partition, offset in found.items()}
+
+
+async def case(env: dict[str, str], ids: dict[str, str], count: int, size: int, rounds: int) -> None:
+    starts = await ends(env)
+    # In a process of its own: the peak memory of a child counts what its parent had when it forked.
+    given = json.dumps([ids["org_id"], ids["project_id"], count, size])
+    subprocess.run([sys.executable, "-m", "benchmarks.throughput", "--publish", given], env=env, check=True)
+    stops = await ends(env)
+    spans = {number: (starts[number], stops[number]) for number in starts}
+    theirs: list[Run] = []
+    mine: list[Run] = []
+    for _ in range(rounds):
+        theirs.append(limit_run(env, spans))
+        await reset(env, starts)
+        mine.append(await ours(env, sum(stops.values()), Path(env["AUGENTIS_HOME"]) / "worker.log"))
+        assert mine[-1].samples == count == theirs[-1].samples
+    show(f"{size}-sample messages", theirs, mine)
+
+
+def show(title: str, theirs: list[Run], mine: list[Run]) -> None:
+    print(f"\n{title}, {mine[0].samples:,} samples, median of {len(mine)}")
+    print(f"{'':28}{'k samples/s':>12}{'CPU us/sample':>15}{'peak MiB':>10}")
+    medians = []
+    for name, runs in (("limit (no database)", theirs), ("one worker, committed", mine)):
+        speed = statistics.median(run.speed for run in runs)
+        cpu = statistics.median(run.cpu / run.samples * 1e6 for run in runs)
+        medians.append(speed)
+        print(f"{name:28}{speed:>12,.0f}{cpu:>15.2f}{max(run.peak_mib for run in runs):>10.0f}")
+    print(f"{'ratio':28}{medians[1] / medians[0]:>12.2f}", flush=True)
+
+
+async def main(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as home, running_stack(Path(home)) as stack:
+        env = os.environ | stack | {"AUGENTIS_HOME": home, "AUGENTIS_TOPIC_PARTITIONS": str(PARTITIONS)}
+        augentis = [sys.executable, "-m", "cli.main"]
+        subprocess.run([*augentis, "migrate"], env=env, check=True, stdout=subprocess.DEVNULL)
+        init = [
+            *augentis,
+            "init",
+            "--org",
+            "bench",
+            "--admin",
+            "b@bench.example",
+            "--project",
+            "Bench",
+            "--json",
+        ]
+        ids = json.loads(subprocess.run(init, env=env, check=True, capture_output=True, text=True).stdout)
+        await case(env, ids, 2_000_000, 500, rounds)
+        await case(env, ids, 500_000, 1, rounds)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--limit", help=argparse.SUPPRESS)
+    parser.add_argument("--publish", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.limit:
+        spans = {int(number): tuple(span) for number, span in json.loads(given.limit).items()}
+        print(*asyncio.run(limit(os.environ["KAFKA_BOOTSTRAP_SERVERS"], spans)))
+    elif given.publish:
+        asyncio.run(publish(dict(os.environ), *json.loads(given.publish)))
+    else:
+        asyncio.run(main(given.rounds))
