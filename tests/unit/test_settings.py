@@ -1,0 +1,120 @@
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import settings
+from settings import SettingsError, parse_duration
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("AUGENTIS_", "KAFKA_", "DATABASE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AUGENTIS_HOME", str(tmp_path))
+
+
+def embedded(home: Path, **values: str) -> None:
+    file = settings.embedded_env_file(home)
+    file.parent.mkdir()
+    file.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10m", 600), ("30s", 30), ("7d", 604800), ("1.5h", 5400), ("250ms", 0.25), (" 1s ", 1)],
+)
+def test_durations(text, seconds):
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["10", "m", "10 m", "-1s", "1w", "1h30m", "", "1e3s"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="write a number and ms, s, m, h or d"):
+        parse_duration(text)
+
+
+def test_defaults_are_those_of_the_interface(tmp_path):
+    loaded = settings.load()
+    assert loaded.home == tmp_path
+    assert loaded.ingest_auth == "key"
+    assert (loaded.grace, loaded.idle_after) == (timedelta(minutes=10), timedelta(seconds=30))
+    assert (loaded.lateness, loaded.future_tolerance) == (timedelta(days=7), timedelta(minutes=5))
+
+
+def test_no_secret_has_a_default():
+    loaded = settings.load()
+    secrets = [name for name, field in settings.Settings.model_fields.items() if "Secret" in str(field)]
+    assert {"secret_key", "webhook_secret", "database_url"} <= set(secrets)
+    assert [name for name in secrets if getattr(loaded, name) is not None] == []
+
+
+def test_the_embedded_stack_is_read_and_the_environment_wins(monkeypatch, tmp_path):
+    embedded(tmp_path, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", AUGENTIS_INGEST_AUTH="open")
+    assert settings.load().kafka_bootstrap_servers == "127.0.0.1:1"
+    assert settings.load().ingest_auth == "open"
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:2")
+    assert settings.load().kafka_bootstrap_servers == "127.0.0.1:2"
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "")  # set to nothing is not set
+    assert settings.load().kafka_bootstrap_servers == "127.0.0.1:1"
+
+
+def test_a_broken_stack_file_is_named(tmp_path):
+    embedded(tmp_path)
+    settings.embedded_env_file(tmp_path).write_text("{")
+    with pytest.raises(SettingsError, match=r"env\.json cannot be read"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"AUGENTIS_GRACE": "soon"}, "AUGENTIS_GRACE: 'soon' is not a duration"),
+        ({"AUGENTIS_MAX_SAMPLES": "0"}, "AUGENTIS_MAX_SAMPLES"),
+        ({"AUGENTIS_INGEST_AUTH": "none"}, "AUGENTIS_INGEST_AUTH"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL"),
+        ({"AUGENTIS_JWT_ALG": "none"}, "AUGENTIS_JWT_ALG"),
+        ({"AUGENTIS_WEBHOOK_URL": "https://example.org/hook"}, "needs AUGENTIS_WEBHOOK_SECRET"),
+        ({"AUGENTIS_JWT_ISSUER": "https://issuer.example"}, "go together"),
+        (
+            {"AUGENTIS_INGEST_AUTH": "open", "KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092"},
+            "broker on loopback",
+        ),
+        (
+            {"AUGENTIS_INGEST_AUTH": "open", "KAFKA_BOOTSTRAP_SERVERS": "localhost:1,10.0.0.1:1"},
+            "broker on loopback",
+        ),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_it(monkeypatch, variables, message):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        settings.load()
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_message_does_not_tell_the_secret(monkeypatch):
+    monkeypatch.setenv("AUGENTIS_SECRET_KEY", "hunter2")
+    with pytest.raises(SettingsError) as raised:
+        settings.load()
+    assert "AUGENTIS_SECRET_KEY" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("servers", ["localhost:9092", "127.0.0.1:1,127.0.0.2:2", "[::1]:9092"])
+def test_open_ingest_is_for_loopback(monkeypatch, servers):
+    monkeypatch.setenv("AUGENTIS_INGEST_AUTH", "open")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", servers)
+    assert settings.load().ingest_auth == "open"
+
+
+def test_what_is_needed_and_missing_is_said_with_a_way_out(monkeypatch):
+    with pytest.raises(SettingsError, match=r"DATABASE_URL_API is not set .*augentis stack up"):
+        settings.load().need("database_url_api")
+    monkeypatch.setenv("DATABASE_URL_API", "postgresql://u:p@h/d")
+    assert settings.load().need("database_url_api") == "postgresql://u:p@h/d"
