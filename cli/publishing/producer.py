@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,8 @@ class Publisher:
         self._headers = [("augentis-key", ingest_key.encode())] if ingest_key else None
         self._patience = patience
         self._acknowledged = acknowledged
-        self._under_way: dict[asyncio.Future[object], Message] = {}
+        self._under_way: set[asyncio.Future[object]] = set()
+        self._error: BaseException | None = None
 
     async def send(self, message: Message) -> None:
         """Hand a message on, waiting while too many are under way.
@@ -62,12 +64,24 @@ class Publisher:
             )
         except (KafkaError, TimeoutError) as error:
             raise _failure(error, self._topic) from error
-        self._under_way[future] = message
+        self._under_way.add(future)
+        future.add_done_callback(partial(self._settle, message))
 
     async def finish(self) -> None:
         """Wait until Kafka has acknowledged all; errors as of `send`."""
         while self._under_way:
             await self._wait()
+        if self._error is not None:
+            raise _failure(self._error, self._topic) from self._error
+
+    def _settle(self, message: Message, future: "asyncio.Future[object]") -> None:
+        """Count at once what Kafka has: progress and an interrupted run's summary are to be true."""
+        self._under_way.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            self._error = self._error or error
+        elif not future.cancelled():
+            self._acknowledged(message)
 
     async def _wait(self) -> None:
         done, _ = await asyncio.wait(
@@ -75,11 +89,8 @@ class Publisher:
         )
         if not done:
             raise _failure(TimeoutError(), self._topic)
-        for future in done:
-            message = self._under_way.pop(future)
-            if error := future.exception():
-                raise _failure(error, self._topic) from error
-            self._acknowledged(message)
+        if self._error is not None:
+            raise _failure(self._error, self._topic) from self._error
 
 
 def _key(project_id: UUID) -> bytes:
