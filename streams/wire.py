@@ -4,6 +4,7 @@ A message is decoded in one pass into typed structs. Where that fails, the messa
 types, so that one bad sample does not take its neighbours with it.
 """
 
+import json
 from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
@@ -112,8 +113,13 @@ def decode(raw: bytes, max_samples: int, max_bytes: int) -> Message:
         message = _leniently(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(Reason.NOT_JSON, str(error)) from None
-    if len(message.samples) > max_samples:
-        raise Refused(Reason.TOO_LARGE, f"{len(message.samples)} samples are more than {max_samples}")
+    count = len(message.samples)
+    if message.unreadable:
+        count += sum(len(indices) for indices in message.unreadable.values())
+    if count > max_samples:
+        raise Refused(Reason.TOO_LARGE, f"{count} samples are more than {max_samples}")
+    if not count:
+        raise Refused(Reason.BAD_SCHEMA, "samples is empty")
     return message
 
 
@@ -129,8 +135,10 @@ def _typed(envelope: _Envelope) -> Message:
 
 def _leniently(raw: bytes) -> Message:
     try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # The standard library takes numbers that no float holds, which are JSON: they become infinite, and
+        # are refused with their samples alone.
+        body = json.loads(raw, parse_int=float, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
         raise Refused(Reason.NOT_JSON, str(error)) from None
     head = _head(body)
     flat = "samples" not in body or body["samples"] is None
@@ -141,6 +149,10 @@ def _leniently(raw: bytes) -> Message:
     for index, item in enumerate(items):
         _add(message, index, item)
     return message
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
 
 
 class _Head(msgspec.Struct):
