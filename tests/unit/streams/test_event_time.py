@@ -1,0 +1,97 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams import event_time
+from streams.event_time import Moments, epoch_seconds, instant
+
+TEN = datetime(2026, 11, 1, 10, 15, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-01T10:15:00Z",
+        "2026-11-01t10:15:00z",
+        "2026-11-01 10:15:00Z",
+        "2026-11-01T10:15:00.0Z",
+        "2026-11-01T10:15:00.000000000Z",
+        "2026-11-01T12:15:00+02:00",
+        "2026-11-01T04:45:00-05:30",
+        "2026-11-01T10:15:00-00:00",
+    ],
+)
+def test_rfc_3339(text):
+    assert epoch_seconds(text) == TEN
+
+
+def test_fractions_count_to_microseconds():
+    assert epoch_seconds("2026-11-01T10:15:00.25Z") == TEN + 0.25
+    assert epoch_seconds("2026-11-01T10:15:00.999999999Z") == TEN + 0.999999
+
+
+@pytest.mark.parametrize("number", [0, 1, 1793528100, 1793528100.25, 253402300799])
+def test_epoch_seconds_are_taken_as_they_are(number):
+    assert epoch_seconds(number) == number
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "",
+        "yesterday",
+        "2026-11-01",
+        "2026-11-01T10:15:00",
+        "2026-11-01T10:15Z",
+        "2026-11-01T10:15:00+0200",
+        "2026-11-01T10:15:00.Z",
+        "2026-11-01T10:15:00.1234567890Z",
+        "2026-13-01T10:15:00Z",
+        "2026-02-29T10:15:00Z",
+        "2026-11-01T24:00:00Z",
+        "2026-11-01T10:15:00+24:00",
+        "٢٠٢٦-11-01T10:15:00Z",
+        "20261101T101500Z",
+        "1793528100",
+        " 2026-11-01T10:15:00Z",
+        "2026-11-01T10:15:00Z\n",
+        -1,
+        -0.5,
+        253402300800,
+        1793528100000,
+        10**30,
+        float("inf"),
+    ],
+)
+def test_neither(timestamp):
+    assert epoch_seconds(timestamp) is None
+    assert Moments()[timestamp] is None
+
+
+def test_what_lies_before_1970_has_no_hour():
+    assert Moments()["1969-12-31T23:59:59Z"] is None
+    assert Moments()["1970-01-01T00:00:00Z"] == (0, 0)
+
+
+@given(st.floats(0, 253402300799))
+def test_the_hour_holds_its_moment(at):
+    moment = Moments()[at]
+    assert moment is not None
+    seconds, hour = moment
+    assert seconds == at
+    assert hour % 3600 == 0
+    assert hour <= at < hour + 3600
+
+
+def test_the_cache_is_bounded(monkeypatch):
+    monkeypatch.setattr(event_time, "_CACHED", 10)
+    moments = Moments()
+    for number in range(25):
+        assert moments[number] == (number, 0)
+    assert len(moments) <= 10
+
+
+def test_an_instant_is_aware():
+    assert instant(TEN) == datetime(2026, 11, 1, 10, 15, tzinfo=UTC)
