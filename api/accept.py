@@ -11,7 +11,7 @@ async def json_is_accepted(request: Request) -> None:
     accept = request.headers.get("accept", "*/*")
     ranges = [part.strip().split(";") for part in accept.split(",") if part.strip()]
     wanted = {kind.strip().lower() for kind, *parameters in ranges if not _is_refusal(parameters)}
-    if wanted and not wanted & _JSON:
+    if ranges and not wanted & _JSON:
         raise ProblemError(problems.NOT_ACCEPTABLE, f"Accept: {accept} leaves no room for application/json")
 
 

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from api import problems
 from api.accept import json_is_accepted
-from api.middleware import RequestIds
+from api.middleware import Envelope
 from api.openapi import document, problem_responses
 from api.routes import artifacts, health, me, projects, reports
 from api.services import services
@@ -40,7 +40,7 @@ def application() -> FastAPI:
         app.include_router(router, dependencies=[Depends(json_is_accepted)], responses=problem_responses())
     app.include_router(health.router)
     problems.install(app)
-    app.add_middleware(RequestIds)
+    app.add_middleware(Envelope)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 

@@ -100,14 +100,13 @@ def respond(
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of the application leave as a problem."""
+    """Let every error that a route can meet leave as a problem; the rest is `unexpected`."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IssuerAwayError, _issuer_away)
     for error in (DBAPIError, PoolTimeoutError, *AWAY):
         app.add_exception_handler(error, _database)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -142,7 +141,7 @@ async def _issuer_away(request: Request, error: Exception) -> Response:
 
 async def _database(request: Request, error: Exception) -> Response:
     if isinstance(error, DBAPIError) and not _is_away(error):
-        return await _unexpected(request, error)
+        return await unexpected(request, error)
     log.warning("the database does not answer: %s", error)
     return respond(request, DATABASE_AWAY, headers={"Retry-After": "5"})
 
@@ -151,7 +150,8 @@ def _is_away(error: DBAPIError) -> bool:
     return error.connection_invalidated or isinstance(error, InterfaceError) or is_away(error)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def unexpected(request: Request, error: Exception) -> Response:
+    """Log an error that nobody expected, and return what its caller may know of it."""
     # What happened is the log's to say: a stack trace in a response tells strangers how we are built.
     log.error("request %s failed", request.scope.get("request_id"), exc_info=error)
     return respond(request, INTERNAL)

@@ -28,8 +28,10 @@ _SET = text(
 
 
 async def revisions(sessions: TenantSessions) -> set[str]:
-    """Return the migrations that the database stands at."""
+    """Return the migrations that the database stands at; none before the first."""
     async with AsyncSession(sessions.engine) as session:
+        if (await session.scalars(text("SELECT to_regclass('public.alembic_version')"))).one() is None:
+            return set()
         return set((await session.scalars(text("SELECT version_num FROM alembic_version"))).all())
 
 

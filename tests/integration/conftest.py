@@ -2,6 +2,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,8 @@ def settings(world: World, tmp_path_factory: pytest.TempPathFactory) -> Settings
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    app = create_app(settings)
-    yield app
-    await app.state.services.close()
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
 
 
 @pytest.fixture
@@ -41,10 +40,16 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def open_client(app: FastAPI) -> httpx.AsyncClient:
+@asynccontextmanager
+async def open_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the application, whose connections are given back at the end."""
     # What the application raises is its server's to log: we see what a caller would.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://api.test")
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        try:
+            yield client
+        finally:
+            await app.state.services.close()
 
 
 @pytest.fixture
