@@ -33,15 +33,15 @@ COMMANDS = {
     "demo": Lazy("cli.demo.command", "demo", "show the whole main job on a simulated product"),
     "stack": Lazy("cli.stack.command", "app", "embedded Kafka and PostgreSQL: up, status, down, env"),
     "settings": Lazy("cli.settings_command", "settings", "list the settings, their meaning and values"),
-    "migrate": Lazy("cli.run", "migrate", "bring schema, roles and topics up to date"),
+    "migrate": Lazy("cli.migrating", "migrate", "bring schema, roles and topics up to date"),
     "init": Lazy("cli.tenants", "init", "create an organisation, its admin, a project, an ingest key"),
     "apply": Lazy("cli.tenants", "apply", "bring projects, artifacts and assumptions in line with a file"),
     "token": Lazy("cli.tenants", "token", "print a development token"),
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),
-    "api": Lazy("cli.run", "api", "run the HTTP API"),
-    "openapi": Lazy("cli.run", "openapi", "print the API's OpenAPI document"),
+    "api": Lazy("cli.serving", "api", "run the HTTP API"),
+    "openapi": Lazy("cli.serving", "openapi", "print the API's OpenAPI document"),
 }
 
 

@@ -1,26 +1,50 @@
-"""The API as a process."""
+"""`augentis api | openapi`: the API as a process, and what it says of itself."""
 
 import asyncio
+import json
+import logging
 import signal
 import socket
+import sys
+from typing import Annotated
 
+import typer
 import uvicorn
 
-from api.app import create_app
+import settings
+from api.app import application, create_app
+from api.openapi import document
 from cli.exits import CommandError
 from settings import Settings
 from storage.database import connection
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any.", min=0, max=65535)] = 8000,
+) -> None:
+    """Run the HTTP API until it is told to stop."""
+    configured = settings.load()
+    logging.basicConfig(
+        level=configured.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    serve(configured, host, port)
+
+
+def openapi() -> None:
+    """Print the API's OpenAPI document; needs no settings."""
+    print(json.dumps(document(application()), indent=2, ensure_ascii=False))
+
+
+def serve(configured: Settings, host: str, port: int) -> None:
     """Answer requests until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt); finish what is begun.
 
     Raises:
         DatabaseUnreachableError: PostgreSQL does not answer at the start.
         CommandError: the address is taken, or not of this machine.
     """
-    app = create_app(settings)
-    asyncio.run(_reach(settings))
+    app = create_app(configured)
+    asyncio.run(_reach(configured))
     # uvicorn raises the signal again when it is done; asked to stop, we have.
     signal.signal(signal.SIGTERM, lambda *_: None)
     config = uvicorn.Config(app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
@@ -36,6 +60,6 @@ def _listening(host: str, port: int) -> socket.socket:
         raise CommandError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
 
 
-async def _reach(settings: Settings) -> None:
-    async with connection(settings.need("database_url_api")):
+async def _reach(configured: Settings) -> None:
+    async with connection(configured.need("database_url_api")):
         pass
