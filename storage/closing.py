@@ -207,12 +207,16 @@ async def write_telemetry(
 
 
 async def mark_clean(connection: Connection, rows: Sequence[Any]) -> None:
-    """Note that these revisions of partials are merged; one that changed meanwhile stays dirty."""
+    """Note that these revisions of partials are merged; one that changed meanwhile stays dirty.
+
+    In the order of the key, as the ingest agent writes them: else the two would deadlock.
+    """
+    revisions = [tuple(row[name] for name in _REVISION) for row in rows if row["dirty"]]
     await connection.executemany(
         """UPDATE partial SET dirty = false
            WHERE org_id = $1 AND project_id = $2 AND hour = $3 AND metric_name = $4 AND cohort = $5
              AND feature = $6 AND topic = $7 AND partition = $8 AND revision = $9""",
-        [tuple(row[name] for name in _REVISION) for row in rows if row["dirty"]],
+        sorted(revisions),
     )
 
 

@@ -25,6 +25,7 @@ from faust.types.tuples import ConsumerMessage
 from streams.chunks import Chunk, Look, cut
 
 Positions = Mapping[TP, int]
+BUSY_WAIT_SECONDS = 0.02
 
 
 class ChunkThread(AIOKafkaConsumerThread):
@@ -65,6 +66,9 @@ class ChunkThread(AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> dict[TP, list[Chunk]]:
         token = self.token
+        if self.consumer._buffered_partitions:  # noqa: SLF001
+            # Their chunks are being worked off: a whole second's wait for the other partitions would stall.
+            timeout = BUSY_WAIT_SECONDS
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         if token != self.token:  # a claim came in between: these are the old one's
             return {}
