@@ -14,9 +14,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from cli.stack.layout import Layout
+from cli.stack.layout import SYSTEM, Layout, make_system_folder
 
-SYSTEM = Path("/var/lib/augentis")
 _CANDIDATES = ("postgres", "nobody")
 
 
@@ -43,7 +42,8 @@ def prepare(layout: Layout) -> Account:
     if os.geteuid() != 0:
         data.mkdir(mode=0o700, exist_ok=True)
         return Account(None, wheel / "bin", data)
-    _make_system_folder()
+    make_system_folder()
+    _check_passage()
     user = _lent_account(data)
     if not data.exists():
         data.mkdir(mode=0o700)
@@ -51,10 +51,7 @@ def prepare(layout: Layout) -> Account:
     return Account(user.pw_name, _copied(wheel) / "bin", data)
 
 
-def _make_system_folder() -> None:
-    if not SYSTEM.exists():
-        SYSTEM.mkdir(parents=True)
-        SYSTEM.chmod(0o755)
+def _check_passage() -> None:
     if not SYSTEM.stat().st_mode & 0o001:
         raise PermissionError(
             f"{SYSTEM} cannot be entered by PostgreSQL's account: run `chmod o+x {SYSTEM}`, "

@@ -16,7 +16,7 @@ from cli.stack import control
 from cli.stack import state as states
 from cli.stack.layout import Layout
 from cli.stack.state import State
-from cli.stack.supervisor import StackError, supervise
+from cli.stack.supervisor import End, StackError, supervise
 
 app = typer.Typer(
     add_completion=False,
@@ -104,11 +104,13 @@ def _supervise_here(layout: Layout, parts: list[str]) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     caller = os.getppid()
     try:
-        ended = asyncio.run(supervise(layout, parts, lambda: os.getppid() == caller))
+        end = asyncio.run(supervise(layout, parts, lambda: os.getppid() == caller))
     except StackError as error:
         raise CommandError(str(error), Exit.UNAVAILABLE) from error
-    if ended is False:
+    if end is End.FOUND:
         _say("found running, by another supervisor")
+    elif end is End.INTERRUPTED:
+        raise typer.Exit(Exit.INTERRUPTED)
 
 
 def _describe(state: State, layout: Layout) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from settings import embedded_env_file
 
+SYSTEM = Path("/var/lib/augentis")
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -51,9 +53,18 @@ class Layout:
 
     def create(self) -> None:
         """Make the folders, ours alone (0700); those that exist are left as they are."""
+        if self.home == SYSTEM:
+            make_system_folder()
         self.home.mkdir(parents=True, exist_ok=True)
         for folder in (self.root, self.kafka, self.root / "log"):
             folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_system_folder() -> None:
+    """Make the folder of root's stacks if it is not there, so that PostgreSQL's account can pass through."""
+    if not SYSTEM.exists():
+        SYSTEM.mkdir(parents=True)
+        SYSTEM.chmod(0o755)
 
 
 def _password() -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import Protocol
 
 from cli.stack import children
@@ -38,6 +39,14 @@ class Part(Protocol):
         """Return whether clients can use it."""
 
 
+class End(Enum):
+    """How a supervisor came to its end."""
+
+    FOUND = "another one has the stack"
+    TOLD = "it was told to, or nobody wants it any more"
+    INTERRUPTED = "Ctrl-C"
+
+
 class StackError(Exception):
     """The stack cannot start. The message names the log and shows its end."""
 
@@ -53,6 +62,7 @@ class Supervisor:
         self._parts = parts
         self._wanted = wanted
         self._stopping = asyncio.Event()
+        self._end = End.TOLD
         self._loop = asyncio.get_running_loop()
         self._state = State(os.getpid())
         for part in parts:
@@ -60,11 +70,12 @@ class Supervisor:
                 "starting", part.address, None, str(layout.log(part.name))
             )
 
-    def stop(self) -> None:
+    def stop(self, end: End) -> None:
         """Begin the end."""
+        self._end = end
         self._stopping.set()
 
-    async def run(self) -> None:
+    async def run(self) -> End:
         """Keep the parts until told to stop.
 
         Raises:
@@ -83,6 +94,7 @@ class Supervisor:
         for result in results:
             if isinstance(result, Exception):
                 raise result
+        return self._end
 
     async def _until_unwanted(self) -> None:
         while self._wanted():
@@ -168,19 +180,19 @@ def environment(memory: Memory, parts: Mapping[str, Service]) -> dict[str, str]:
     return values
 
 
-async def supervise(layout: Layout, names: Sequence[str], wanted: Callable[[], bool]) -> bool:
-    """Run the stack until SIGTERM, SIGINT or `wanted` is false; returns False at once if another one runs."""
+async def supervise(layout: Layout, names: Sequence[str], wanted: Callable[[], bool]) -> End:
+    """Run the stack until a signal comes or `wanted` is false; ends at once if another supervisor has it."""
     layout.create()
     if not become_supervisor(layout):
-        return False
+        return End.FOUND
     layout.state.unlink(missing_ok=True)
     memory = remember(layout)
     supervisor = Supervisor(layout, memory, _parts(layout, memory, names), wanted)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, supervisor.stop)
-    await supervisor.run()
-    return True
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.stop, End.TOLD)
+    loop.add_signal_handler(signal.SIGINT, supervisor.stop, End.INTERRUPTED)
+    return await supervisor.run()
 
 
 def _parts(layout: Layout, memory: Memory, names: Sequence[str]) -> list[Part]:

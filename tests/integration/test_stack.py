@@ -246,6 +246,15 @@ def test_in_the_foreground_it_ends_with_its_caller(stack):
     assert stack.status()["state"] == "stopped"
 
 
+def test_in_the_foreground_ctrl_c_is_130(stack):
+    foreground = stack.start("up", "--foreground")
+    eventually(lambda: stack.run("status").returncode == 0)
+    family = stack.family()
+    foreground.send_signal(signal.SIGINT)
+    assert foreground.wait(PATIENCE) == 130
+    assert gone(family[1:])
+
+
 def test_a_failed_start_points_to_the_log(stack):
     data = stack.home / "stack" / "kafka" / "data"
     data.mkdir(parents=True, mode=0o700)
