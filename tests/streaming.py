@@ -1,4 +1,4 @@
-"""The whole system for tests: one Kafka and PostgreSQL a session, our processes around them, a plain producer.
+"""The whole system for tests: a Kafka and PostgreSQL a session, our processes around them, a plain producer.
 
 Everything a test makes is its own: organisation, project, messages. Workers are processes, as in production,
 and none outlives its test.
@@ -326,7 +326,7 @@ class System:
         return found
 
 
-def sample(value: float, at: datetime = NOW - timedelta(hours=30), **more: Any) -> dict[str, Any]:
+def sample(value: Any, at: datetime = NOW - timedelta(hours=30), **more: Any) -> dict[str, Any]:
     """One sample of `feature_usage`, unless `more` says otherwise."""
     return {"metric_name": "feature_usage", "value": value, "timestamp": at.timestamp(), **more}
 

@@ -40,7 +40,7 @@ class Everybody:
 
 
 def sample(
-    value: Any = 1, timestamp: Any = LAST_HOUR, metric_name: str = "feature_usage", **more: Any
+    value: Any = 1, timestamp: Any = LAST_HOUR, metric_name: Any = "feature_usage", **more: Any
 ) -> Any:
     return {"metric_name": metric_name, "value": value, "timestamp": timestamp, **more}
 

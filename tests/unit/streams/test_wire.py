@@ -1,4 +1,5 @@
 import json
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_flat_message_is_one_sample():
 
 
 def test_null_is_absent():
-    absent = dict.fromkeys(("cohort", "feature", "user_id", "of", "unit"))
+    absent: dict[str, Any] = dict.fromkeys(("cohort", "feature", "user_id", "of", "unit"))
     for raw in (
         batch([sample(**absent)], batch_id=None),
         flat(**sample(**absent), batch_id=None, samples=None),
