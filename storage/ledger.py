@@ -4,7 +4,7 @@ A move is a compare-and-set on position and epoch. The position alone would keep
 epoch makes the old owner lose and not the new one (docs/ledger.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,9 +42,11 @@ async def known(connection: Connection, places: Sequence[Place]) -> set[Place]:
 
 
 async def claim(
-    connection: Connection, owner: str, starts: dict[Place, int], topic_ids: dict[str, str]
-) -> dict[Place, Claim]:
+    connection: Connection, owner: str, starts: dict[Place, int], topic_ids: Mapping[str, str]
+) -> dict[Place, tuple[Claim, str]]:
     """Take over the partitions in `starts`: everybody who held them before loses them.
+
+    Returns the claim of each, and the id of the topic that its offset is of.
 
     Args:
         connection: inside a transaction.
@@ -61,16 +63,16 @@ async def claim(
                VALUES ($1, $2, $3, $4, 1, $5, $6, clock_timestamp())
                ON CONFLICT (consumer, topic, partition) DO UPDATE
                    SET epoch = l.epoch + 1, owner = EXCLUDED.owner, fresh_at = clock_timestamp()
-               RETURNING next_offset, epoch""",
+               RETURNING next_offset, epoch, topic_id""",
             place.consumer,
             place.topic,
             place.partition,
             starts[place],
             owner,
-            topic_ids.get(place.topic, ""),
+            topic_ids[place.topic],
         )
         assert row is not None  # noqa: S101  # an upsert returns its row
-        claims[place] = Claim(row["next_offset"], row["epoch"])
+        claims[place] = (Claim(row["next_offset"], row["epoch"]), row["topic_id"])
     return claims
 
 

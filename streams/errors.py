@@ -27,9 +27,3 @@ class BrokenChainError(WorkerError):
 
 class LedgerMismatchError(WorkerError):
     """The ledger and the log do not belong together: the topic was recreated, or retention overtook us."""
-
-
-class KafkaAwayError(WorkerError):
-    """Kafka does not answer at the start."""
-
-    exit_code = 69

@@ -19,6 +19,7 @@ from storage.partials import Held, SeriesHour
 from storage.watermarks import ProjectKey
 from streams.chunks import Chunk
 from streams.errors import BrokenChainError, FencedError
+from streams.kafka_watch import recreated
 from streams.outage import patiently
 from streams.transport import ChunkConsumer
 
@@ -43,8 +44,16 @@ class Holding:
 class Holdings:
     """All partitions of this worker."""
 
-    def __init__(self, pool: asyncpg.Pool, group: str, owner: str, retry_for: timedelta) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        group: str,
+        owner: str,
+        retry_for: timedelta,
+        topic_ids: Mapping[str, str],
+    ) -> None:
         self._pool, self._group, self._owner, self._retry_for = pool, group, owner, retry_for
+        self._topic_ids = topic_ids
         self._held: dict[TP, Holding] = {}
         self._generation: int | None = None
         self._token = 0
@@ -137,10 +146,13 @@ class Holdings:
 
     async def _claimed(self, starts: dict[Place, int]) -> list[Holding]:
         async with self._pool.acquire() as connection, connection.transaction():
-            claims = await ledger.claim(connection, self._owner, starts, {})
+            claims = await ledger.claim(connection, self._owner, starts, self._topic_ids)
+            for place, (_, topic_id) in claims.items():
+                if topic_id != self._topic_ids[place.topic]:
+                    raise recreated(place.topic)
             return [
                 Holding(place, claim, 0, marks=await watermarks.load(connection, place))
-                for place, claim in claims.items()
+                for place, (claim, _) in claims.items()
             ]
 
 

@@ -16,13 +16,15 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from cryptography.fernet import Fernet
 
+from migrations.topics import KafkaUnreachableError
 from settings import Settings
 from settings.kafka import client_options
 from storage import database, outbox
 from storage.outbox import Due
 from storage.secrets import seal
-from streams.errors import KafkaAwayError, WorkerError
-from streams.kafka_watch import watch_kafka
+from streams.alerts import TOPIC as ALERTS
+from streams.errors import WorkerError
+from streams.kafka_watch import KafkaWatch
 from streams.logs import configure
 from streams.outage import patiently
 from streams.webhook import Webhook
@@ -45,7 +47,7 @@ def run(settings: Settings) -> int:
     Raises:
         SettingsError: something to connect with is missing.
         DatabaseUnreachableError: PostgreSQL is away at the start.
-        KafkaAwayError: Kafka is away at the start.
+        KafkaUnreachableError: Kafka is away at the start.
     """
     configure(settings.log_level)
     return asyncio.run(_main(settings))
@@ -61,7 +63,7 @@ async def _main(settings: Settings) -> int:
     except (KafkaError, OSError) as error:
         await producer.stop()
         pool.terminate()
-        raise KafkaAwayError(
+        raise KafkaUnreachableError(
             f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
         ) from error
     try:
@@ -80,7 +82,7 @@ async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProdu
         stop.wait(),
         _listen(pool, news, settings.retry_for),
         _repeat(to_kafka.send_some, news, settings.retry_for, "relaying to Kafka"),
-        watch_kafka(settings),
+        KafkaWatch(settings, [ALERTS]).run(),
     ]
     if settings.webhook_url:
         to_webhook = WebhookRelay(pool, Webhook(str(settings.webhook_url), settings.need("webhook_secret")))

@@ -32,7 +32,7 @@ from streams.fold import Limits
 from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
 from streams.ingest import Ingest
-from streams.kafka_watch import watch_kafka
+from streams.kafka_watch import KafkaWatch
 from streams.lanes import Lanes
 from streams.logs import configure
 from streams.outage import patiently
@@ -44,6 +44,7 @@ CLOSE_EVERY = 0.5
 BEAT_EVERY = 1.0
 FORGET_EVERY = 600.0
 STOP_SECONDS = 5.0
+READ_TOPICS = ("raw_metrics", "backfill_metrics", CLOSED)
 Take = Callable[[Chunk, timedelta], Awaitable[None]]
 
 
@@ -76,7 +77,9 @@ async def _main(settings: Settings, name: str | None) -> int:
     with database.told_apart(url):
         pool = await database.worker_pool(url, name=f"augentis-worker {owner}")
     try:
-        return await Worker(settings, name, owner, pool).run()
+        watch = KafkaWatch(settings, READ_TOPICS)
+        await watch.start()
+        return await Worker(settings, name, owner, pool, watch).run()
     finally:
         pool.terminate()
 
@@ -84,21 +87,20 @@ async def _main(settings: Settings, name: str | None) -> int:
 class Worker:
     """Agents, closer and watches around one Faust app and one pool."""
 
-    def __init__(self, settings: Settings, name: str | None, owner: str, pool: asyncpg.Pool) -> None:
-        self._settings, self._pool = settings, pool
+    def __init__(
+        self, settings: Settings, name: str | None, owner: str, pool: asyncpg.Pool, watch: KafkaWatch
+    ) -> None:
+        self._settings, self._pool, self._watch = settings, pool, watch
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._holdings = Holdings(pool, GROUP, owner, settings.retry_for)
+        self._holdings = Holdings(pool, GROUP, owner, settings.retry_for, watch.ids)
         self._app = make_app(settings, name)
         cast(LedgerTransport, self._app.transport).on_claim = self._holdings.claim
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
         self._heartbeat = Heartbeat(pool, self._holdings)
         live, history = self._ingest(settings.lateness), self._ingest(None)
-        self._ingests = {"raw_metrics": live, "backfill_metrics": history}
         detect = Detect(pool, self._holdings, webhook=settings.webhook_url is not None)
-        for topic, take in (
-            *((topic, ingest.take) for topic, ingest in self._ingests.items()),
-            (CLOSED, detect.take),
-        ):
+        self._tallies = (live.tally, history.tally)
+        for topic, take in zip(READ_TOPICS, (live.take, history.take, detect.take), strict=True):
             self._agent(self._app, topic, take)
 
     def _ingest(self, lateness: timedelta | None) -> Ingest:
@@ -144,8 +146,8 @@ class Worker:
         tasks = [asyncio.create_task(work) for work in self._works(stop)]
         done, _ = await asyncio.wait({*tasks, self._failure}, return_when=asyncio.FIRST_COMPLETED)
         code = _code(done)
-        for topic, ingest in self._ingests.items():
-            log.info("%s: %s", topic, ingest.tally)
+        for topic, tally in zip(READ_TOPICS, self._tallies, strict=False):
+            log.info("%s: %s", topic, tally)
         for task in tasks:
             task.cancel()
         with contextlib.suppress(Exception):
@@ -159,7 +161,7 @@ class Worker:
             self._every(CLOSE_EVERY, self._close, "closing hours"),
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
-            watch_kafka(self._settings),
+            self._watch.run(),
         ]
 
     async def _consume(self, stop: asyncio.Event) -> None:
@@ -169,6 +171,8 @@ class Worker:
         crashed = asyncio.create_task(self._app.wait_until_stopped())
         await asyncio.wait({stopped, crashed}, return_when=asyncio.FIRST_COMPLETED)
         reason = self._app.crash_reason
+        if isinstance(reason, WorkerError):
+            raise reason
         if reason is not None:
             raise WorkerError(f"Faust stopped: {reason!r}") from reason
 
