@@ -165,6 +165,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _topics_are_not_bound_yet(self) -> Self:
+        if self.ingest_auth == "topic":
+            raise ValueError("AUGENTIS_INGEST_AUTH=topic: no topic can be bound to a tenant yet; use key")
+        return self
+
+    @model_validator(mode="after")
     def _webhooks_are_signed(self) -> Self:
         if self.webhook_url and not self.webhook_secret:
             raise ValueError(
@@ -205,6 +211,9 @@ class _EmbeddedStack(EnvSettingsSource):
             return {}
         except (OSError, ValueError) as error:
             raise SettingsError(f"{embedded_env_file(home)} cannot be read: {error}") from error
+        brokers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        if brokers and brokers != env.get("KAFKA_BOOTSTRAP_SERVERS"):
+            env.pop("AUGENTIS_INGEST_AUTH", None)  # `open` is for the embedded broker alone
         return {name.lower(): str(value) for name, value in env.items()}
 
 

@@ -56,7 +56,7 @@ _TOPIC = (
 )
 
 
-class _Answer(Response):
+class _Answer(Response):  # type: ignore[misc]  # aiokafka is untyped here
     API_KEY = 3
     API_VERSION = 12
     SCHEMA = Schema(
@@ -69,7 +69,7 @@ class _Answer(Response):
     )
 
 
-class _Question(RequestStruct):  # type: ignore[misc]  # aiokafka is untyped here
+class _Question(RequestStruct):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = 12
     FLEXIBLE_VERSION = True
