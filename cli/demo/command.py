@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple
 
 import httpx
 import typer
@@ -155,8 +155,9 @@ def _looking_around(kept: Site | None, base_url: str) -> list[str]:
 def _terminated_like_interrupted() -> Iterator[None]:
     """Let SIGTERM clean up as Ctrl-C does."""
 
-    def interrupt(*_: Any) -> NoReturn:
-        raise KeyboardInterrupt
+    def interrupt(*_: Any) -> None:
+        # Not KeyboardInterrupt itself: asyncio turns the signal into an orderly cancellation.
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

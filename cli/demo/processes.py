@@ -96,7 +96,9 @@ async def keep_together(layout: Layout, port: int, parent: int | None) -> int:
                     return 1
             await asyncio.sleep(LOOK_SECONDS)
     finally:
-        await asyncio.gather(*(stop(process, signal.SIGTERM) for process in started.values()))
+        # With the demo or its stack gone there is nothing that they could bring to an end in order.
+        how = signal.SIGTERM if _is_wanted(layout, parent) else signal.SIGKILL
+        await asyncio.gather(*(stop(process, how) for process in started.values()))
     return 0
 
 

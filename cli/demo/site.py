@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import settings
 from cli.exits import CommandError, Exit
 from cli.stack import StackError, control, ensure, running_stack
 from cli.stack.layout import Layout
+from settings import default_home
 
 OURS = ("AUGENTIS_", "KAFKA_", "DATABASE_URL")
 IDLE_AFTER = "2s"
@@ -64,7 +64,7 @@ def lasting(say: Say) -> Iterator[Site]:
     Raises:
         CommandError: an earlier demo's stack still runs.
     """
-    home = settings.default_home() / "demo"
+    home = Path(os.environ.get("AUGENTIS_HOME") or default_home()).absolute() / "demo"
     layout = Layout(home)
     if control.is_running(layout):
         raise CommandError(
