@@ -114,6 +114,29 @@ async def series(connection: Connection, item: Watched, start: datetime, end: da
     return [_hour(metric, row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class PriceVersion:
+    """A version of a PRICING artifact: its price, and since when it is in force."""
+
+    price: float
+    since: datetime
+
+
+async def prices(connection: Connection, item: Watched) -> list[PriceVersion]:
+    """Return the versions of an assumption's artifact that name a price above 0, oldest first."""
+    rows = await connection.fetch(
+        """SELECT v.content -> 'price' AS price, coalesce(v.deployed_at, v.approved_at) AS since
+           FROM artifact a JOIN artifact v USING (org_id, project_id, type, key)
+           WHERE a.org_id = $1 AND a.id = $2 AND v.approved_at IS NOT NULL
+             AND jsonb_typeof(v.content -> 'price') = 'number'
+           ORDER BY since, v.version""",
+        item.org_id,
+        item.artifact_id,
+    )
+    found = [PriceVersion(float(row["price"]), row["since"]) for row in rows]
+    return [version for version in found if version.price > 0]
+
+
 async def lineage(connection: Connection, org_id: UUID, project_id: UUID) -> tuple[Lineage, dict[UUID, str]]:
     """Return a project's lineage and each artifact version's place in it.
 

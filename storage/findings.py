@@ -40,8 +40,8 @@ class Report:
     tier_delta: int
     classification: str
     summary: str
-    e_value: float
-    threshold: float
+    e_value: float | None
+    threshold: float | None
     sample_count: int
     user_count: int
     first_hour: datetime

@@ -5,9 +5,8 @@ starts the fold of that assumption again from its first day; report ids follow f
 a refold corrects reports and repeats no alert.
 """
 
-import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -15,12 +14,8 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from detectors.assumptions import Assumption
 from detectors.cascade import Cascade, Lineage, analyse
-from detectors.divergence import classify, relative_gap, sentence
 from detectors.sequential import State, Status, Test, Verdict, fold
-from detectors.tiers import telemetry_tier, tier_delta
-from metrics.names import UNITS
 from storage import detection, findings, outbox
 from storage.detection import HourRow, ProjectDays, Watched
 from storage.findings import Report
@@ -30,21 +25,16 @@ from streams import alerts
 from streams.chunks import Chunk
 from streams.days import ONE_DAY, day_of, day_start
 from streams.holdings import Holdings
+from streams.news import News, read_news
 from streams.outage import patiently
+from streams.pricing import PriceExamination
+from streams.reports import make_report
 from streams.series import POOLED_DAYS, actual, by_day, day_batch
 
 log = logging.getLogger(__name__)
 
 ALARMS_PER_YEAR = 1.0
 """False alarms a year that an organisation accepts, for all its assumptions together."""
-
-
-@dataclass(slots=True)
-class News:
-    """What a chunk says of a project: days complete through, and the earliest hour that changed."""
-
-    complete_through: date | None = None
-    changed_from: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -94,9 +84,10 @@ class Detect:
             return
         lineage, places = await detection.lineage(connection, org_id, project_id)
         for item in await detection.watched(connection, org_id, project_id):
-            if item.assumption.is_daily:
-                examination = Examination(connection, item, days, lineage, places[item.artifact_id])
-                await outbox.put(connection, await examination.run(news, webhook=self._webhook))
+            place = places[item.artifact_id]
+            examined = Examination if item.assumption.is_daily else PriceExamination
+            examination = examined(connection, item, days, lineage, place)
+            await outbox.put(connection, await examination.run(news, webhook=self._webhook))
         await findings.resolve_superseded(connection, org_id, project_id)
 
 
@@ -178,7 +169,7 @@ class Examination:
         recent = [row for row in rows if row.hour >= day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone)]
         value = actual(self._item.assumption.metric_name, recent)
         assert value is not None  # noqa: S101  # a verdict rests on data
-        report = _report(self._item, verdict, rows, value, self._ends(day))
+        report = make_report(self._item, rows, value, self._ends(day), (verdict.e_value, verdict.threshold))
         return report, analyse(self._lineage, self._place, report.tier_delta)
 
     async def _rows(self, first: date, last: date) -> list[HourRow]:
@@ -187,73 +178,3 @@ class Examination:
 
     def _ends(self, day: date) -> datetime:
         return day_start(day + ONE_DAY, self._zone)
-
-
-def _report(
-    item: Watched, verdict: Verdict, rows: Sequence[HourRow], value: float, detected_at: datetime
-) -> Report:
-    assumption = item.assumption
-    users, samples = detection.users_of(rows)
-    tier = telemetry_tier(users, samples)
-    delta = tier_delta(item.evidence_tier, tier)
-    gap = relative_gap(
-        assumption.operator, assumption.value, assumption.tolerance, assumption.tolerance_kind, value
-    )
-    unit = UNITS[assumption.metric_name]
-    return Report(
-        org_id=item.org_id,
-        id=findings.report_id(item.id, detected_at),
-        project_id=item.project_id,
-        artifact_id=item.artifact_id,
-        assumption_id=item.id,
-        divergence_type=str(assumption.type),
-        metric_name=str(assumption.metric_name),
-        cohort=assumption.cohort,
-        feature=assumption.feature,
-        assumed_value=f"{assumption.value:.4g} {unit}",
-        actual_value=f"{value:.4g} {unit}",
-        assumed_number=assumption.value,
-        actual_number=value,
-        unit=unit,
-        relative_gap=gap,
-        assumption_evidence_tier=str(item.evidence_tier),
-        telemetry_evidence_tier=str(tier),
-        tier_delta=delta,
-        classification=str(classify(gap, delta)),
-        summary=_sentence(assumption, value, gap),
-        e_value=verdict.e_value,
-        threshold=verdict.threshold,
-        sample_count=samples,
-        user_count=users,
-        first_hour=rows[0].hour,
-        last_hour=rows[-1].hour,
-        detected_at=detected_at,
-    )
-
-
-def _sentence(assumption: Assumption, value: float, gap: float) -> str:
-    return sentence(
-        assumption.metric_name,
-        assumption.operator,
-        assumption.value,
-        value,
-        gap,
-        unit=UNITS[assumption.metric_name],
-        cohort=assumption.cohort,
-        feature=assumption.feature,
-    )
-
-
-def read_news(values: Iterable[bytes]) -> dict[tuple[UUID, UUID], News]:
-    """Return what events of `telemetry_closed` say, by organisation and project."""
-    news: dict[tuple[UUID, UUID], News] = {}
-    for value in values:
-        event = json.loads(value)
-        said = news.setdefault((UUID(event["org_id"]), UUID(event["project_id"])), News())
-        if event["kind"] == "day_closed":
-            day = date.fromisoformat(event["day"])
-            said.complete_through = max(day, said.complete_through or day)
-        else:
-            first = datetime.fromisoformat(event["first"])
-            said.changed_from = min(first, said.changed_from or first)
-    return news

@@ -55,8 +55,8 @@ class DivergenceReport(Base):
     tier_delta: Mapped[int]
     classification: Mapped[str]
     summary: Mapped[str]
-    e_value: Mapped[float]
-    threshold: Mapped[float]
+    e_value: Mapped[float | None]
+    threshold: Mapped[float | None]
     sample_count: Mapped[int] = mapped_column(BigInteger)
     user_count: Mapped[int] = mapped_column(BigInteger)
     first_hour: Mapped[datetime]

@@ -1,0 +1,100 @@
+"""An assumption about price elasticity: estimated across the prices that were in force.
+
+An estimate and not a test (detectors.elasticity): it is made anew with each complete day. A price episode
+is the time in which one version of the PRICING artifact was in force: from its deployment (approval, where
+none is noted) to that of the next; its `content.price` is the price.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from detectors.cascade import Lineage, analyse
+from detectors.elasticity import Episode, Identification, estimate
+from detectors.sequential import Status
+from storage import detection, findings
+from storage.detection import HourRow, PriceVersion, ProjectDays, Watched
+from storage.ledger import Connection
+from storage.outbox import Letter
+from streams import alerts
+from streams.days import ONE_DAY, day_of, day_start
+from streams.news import News
+from streams.reports import make_report
+from streams.series import actual
+
+LEAST_DAYS = 7
+"""Complete days an episode needs: a week, so that weekends weigh the same in each."""
+
+
+class PriceExamination:
+    """One elasticity, from the prices and the demand under them."""
+
+    def __init__(
+        self, connection: Connection, item: Watched, days: ProjectDays, lineage: Lineage, place: str
+    ) -> None:
+        self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
+        self._zone = ZoneInfo(days.timezone)
+
+    async def run(self, news: News, *, webhook: bool) -> list[Letter]:
+        """Estimate with what is complete, write state and report, and return the alerts."""
+        if news.complete_through is None:
+            return []
+        end = day_start(news.complete_through + ONE_DAY, self._zone)
+        versions = await detection.prices(self._connection, self._item)
+        episodes, rows = [], []
+        for price, first, last in _in_force(versions, news.complete_through, self._zone):
+            found = await self._rows(first, last)
+            demand = actual(self._item.assumption.metric_name, found)
+            days = (last - first).days + 1
+            if demand is not None and days >= LEAST_DAYS:
+                episodes.append(Episode(price, demand, days))
+                rows += found
+        return await self._judge(episodes, rows, end, webhook=webhook)
+
+    async def _judge(
+        self, episodes: list[Episode], rows: list[HourRow], end: datetime, *, webhook: bool
+    ) -> list[Letter]:
+        item, bounds = self._item, self._item.assumption.bounds
+        found = estimate(episodes)
+        open_since = await findings.open_since(self._connection, item)
+        letters: list[Letter] = []
+        status = str(Identification.NOT_IDENTIFIABLE)
+        if found.value is not None:
+            kept = bounds.lower <= found.value <= bounds.upper
+            status = str(Status.OK if kept else Status.DIVERGED)
+            if kept and open_since:
+                await findings.resolve(self._connection, item, open_since, end)
+            elif not kept and not open_since:
+                letters = await self._report(found.value, rows, end, webhook=webhook)
+        through = day_of(end, self._zone) - ONE_DAY
+        state = {"elasticity": found.value, "reason": found.reason}
+        await findings.save_state(
+            self._connection, item, state, status, through, sum(row.revision for row in rows)
+        )
+        return letters
+
+    async def _report(
+        self, value: float, rows: list[HourRow], end: datetime, *, webhook: bool
+    ) -> list[Letter]:
+        report = make_report(self._item, rows, value, end)
+        cascade = analyse(self._lineage, self._place, report.tier_delta)
+        if not await findings.write_report(self._connection, report, cascade):
+            return []
+        return alerts.letters("divergence.detected", report, cascade, webhook=webhook)
+
+    async def _rows(self, first: date, last: date) -> list[HourRow]:
+        start, end = day_start(first, self._zone), day_start(last + ONE_DAY, self._zone)
+        return await detection.series(self._connection, self._item, start, end)
+
+
+def _in_force(
+    versions: list[PriceVersion], through: date, zone: ZoneInfo
+) -> Iterator[tuple[float, date, date]]:
+    """Yield (price, first complete day, last complete day) of each version that was in force."""
+    starts = [day_of(version.since, zone) for version in versions]
+    ends = [later - ONE_DAY for _, later in pairwise(starts)] + [through]
+    for version, start, end in zip(versions, starts, ends, strict=True):
+        first = start if day_start(start, zone) == version.since else start + ONE_DAY
+        if first <= min(end, through):
+            yield version.price, first, min(end, through)
