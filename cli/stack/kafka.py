@@ -52,8 +52,7 @@ class Kafka:
         if not (self._data / "meta.properties").exists():
             arguments = [
                 "format",
-                "--cluster-id",
-                self._memory.cluster_id,
+                f"--cluster-id={self._memory.cluster_id}",  # one in 64 begins with a hyphen
                 "--config",
                 str(self._configuration),
             ]
