@@ -13,7 +13,7 @@ from uuid import UUID
 import yaml
 
 from cli.demo.product import effective_from, product_files
-from cli.exits import CommandError
+from cli.exits import CommandError, Exit
 from cli.main import run
 from cli.publishing.messages import Tenant
 
@@ -43,6 +43,8 @@ def augentis(*arguments: str) -> str:
     output = io.StringIO()
     with redirect_stdout(output):
         code = run(list(arguments))
+    if code == Exit.INTERRUPTED:
+        raise KeyboardInterrupt
     if code:
         raise CommandError(f"`augentis {' '.join(arguments)}` ended with code {code}")
     return output.getvalue()
