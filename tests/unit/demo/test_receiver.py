@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -11,8 +11,8 @@ SECRET = "whsec_" + "A" * 32
 BODY = json.dumps({"type": "divergence.detected", "data": {"id": "r1"}})
 
 
-def headers(message_id: str, body: str = BODY, secret: str = SECRET) -> dict[str, str]:
-    now = datetime.now(UTC)
+def headers(message_id: str, body: str = BODY, secret: str = SECRET, seconds_ago: int = 0) -> dict[str, str]:
+    now = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -31,7 +31,7 @@ def post(receiver: Receiver, sent: dict[str, str], body: str = BODY) -> int:
 
 
 def test_a_signed_alert_is_taken_once(receiver):
-    assert [post(receiver, headers("m1")) for _ in range(2)] == [204, 204]
+    assert [post(receiver, headers("m1", seconds_ago=ago)) for ago in (5, 0)] == [204, 204]
     (alert,) = receiver.alerts
     assert alert.report_id == "r1"
     assert alert.headers["webhook-id"] == "m1"

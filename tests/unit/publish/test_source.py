@@ -1,5 +1,6 @@
 import os
 import time
+import tracemalloc
 
 import pytest
 
@@ -24,6 +25,14 @@ def test_lines_do_not_depend_on_how_the_bytes_come(chunks):
 
 def test_a_line_without_end_is_cut_just_beyond_the_limit():
     assert list(lines(of_chunks(*[b"x" * 50] * 40, b"\nab"), 100)) == [b"x" * 101, b"ab"]
+
+
+def test_a_line_without_end_is_never_held_whole():
+    tracemalloc.start()
+    assert len(list(lines(of_chunks(*[b"x" * 10_000] * 500), 100))) == 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000
 
 
 def test_a_files_digest_is_of_its_content_not_its_name(tmp_path):
