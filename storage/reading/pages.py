@@ -17,6 +17,6 @@ async def page(
     `key` must tell rows apart: pages by key neither skip nor repeat while rows are added.
     """
     if after is not None:
-        query = query.where(tuple_(*key) <= tuple_(*after))
+        query = query.where(tuple_(*key) < tuple_(*after))
     query = query.order_by(*(column.desc() for column in key)).limit(limit + 1)
     return list((await session.scalars(query)).all())
