@@ -83,8 +83,18 @@ def purge(layout: Layout) -> list[Path]:
     """Delete the data and logs of a stack that does not run, and return what was deleted."""
     gone = [path for path in (data_directory(layout), layout.root) if path.exists()]
     for path in gone:
-        shutil.rmtree(path, ignore_errors=False)
+        _remove(path)
     return gone
+
+
+def _remove(path: Path) -> None:
+    """Delete a folder; a process that is just ending may still take files out of it."""
+    for _ in range(10):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(0.1)
+    shutil.rmtree(path)
 
 
 def _news(state: State) -> list[str]:
