@@ -21,7 +21,7 @@ down: .venv/.stack ## stop them; their data are kept
 	@$(BIN)/augentis stack down
 
 test: .venv/.dev ## all tests that need Python alone
-	@$(BIN)/pytest -m "not system"
+	@$(BIN)/pytest
 
 check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/ruff check
@@ -32,7 +32,7 @@ check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 
 test-system: .venv/.dev ## tests on Debian's PostgreSQL 15, which is installed (root or sudo)
 	@sh requirements/debian.sh postgresql-15
-	@$(BIN)/pytest -m system
+	@sh requirements/on-postgres-15.sh $(BIN)/pytest
 
 bench: .venv/.dev ## samples/s beside the limit
 	@$(BIN)/python -m benchmarks.throughput

@@ -141,11 +141,13 @@ async def lineage(connection: Connection, org_id: UUID, project_id: UUID) -> tup
     """Return a project's lineage and each artifact version's place in it.
 
     A document is one node whatever its versions: what was made from version 1 still rests on it when
-    there is a version 2. Content and dependencies are those of the latest version.
+    there is a version 2. Content and dependencies are those of the latest version that is approved or
+    deployed, or of the latest draft where none is.
     """
     artifacts = await connection.fetch(
         """SELECT id, type, key, version, content FROM artifact
-           WHERE org_id = $1 AND project_id = $2 ORDER BY type, key, version""",
+           WHERE org_id = $1 AND project_id = $2
+           ORDER BY type, key, status IN ('APPROVED', 'DEPLOYED'), version""",
         org_id,
         project_id,
     )
