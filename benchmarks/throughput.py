@@ -2,7 +2,7 @@
 
 The limit is the least that anybody has to do in one Python process: aiokafka's getmany, a typed decode,
 a sum in a dict; no database, no rules, no repeats dropped. Ours is one worker with all of it: from the
-first record read to the last commit. Both read the same log, several times in turn; quote the ratio of the medians.
+first record read to the last commit. Both read the same log, several times in turn; quote the ratio.
 """
 
 import argparse
@@ -89,7 +89,7 @@ async def publish(env: dict[str, str], org: str, project: str, count: int, size:
     await producer.start()
     head: dict[str, object] = {"org_id": org, "project_id": project}
     batch: list[dict[str, object]] = []
-    sent = []
+    sent: list[asyncio.Future[object]] = []
     for sample in samples(count):
         batch.append(sample)
         if len(batch) < size:
