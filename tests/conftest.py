@@ -14,6 +14,8 @@ from tests.databases import Database
 from tests.streaming import system
 
 __all__ = ["system"]
+
+pytest.register_assert_rewrite("tests.reference")
 from tests.world import World, build
 
 

@@ -127,7 +127,8 @@ def check(rows: Sequence[Any], samples: Iterable[Sample]) -> None:
     """Compare Telemetry with the reference: sums and users exactly, medians within 1 %."""
     expected = reference(samples)
     keys = [(row["timestamp"], row["metric_name"], row["cohort"], row["feature"]) for row in rows]
-    assert sorted(keys) == sorted(expected)
+    missing, surplus = expected.keys() - set(keys), set(keys) - expected.keys()
+    assert (sorted(missing), sorted(surplus)) == ([], [])
     for key, row in zip(keys, rows, strict=True):
         _check_row(row, expected[key], key)
 
