@@ -241,8 +241,8 @@ async def main(rounds: int) -> None:
             "--json",
         ]
         ids = json.loads(subprocess.run(init, env=env, check=True, capture_output=True, text=True).stdout)
-        await case(env, ids, 2_000_000, 500, rounds)
-        await case(env, ids, 500_000, 1, rounds)
+        await case(env, ids, 4_000_000, 500, rounds)
+        await case(env, ids, 800_000, 1, rounds)
 
 
 if __name__ == "__main__":

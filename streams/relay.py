@@ -7,7 +7,6 @@ what another has locked or leased.
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -27,6 +26,7 @@ from streams.errors import WorkerError
 from streams.kafka_watch import KafkaWatch
 from streams.logs import configure
 from streams.outage import patiently
+from streams.stopping import Stop
 from streams.webhook import Webhook
 
 log = logging.getLogger(__name__)
@@ -74,9 +74,7 @@ async def _main(settings: Settings) -> int:
 
 
 async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> int:
-    stop, news = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, news = Stop.on_signals(), asyncio.Event()
     to_kafka = KafkaRelay(pool, producer, seal(settings.need("secret_key")))
     works: list[Awaitable[object]] = [
         stop.wait(),
@@ -100,7 +98,7 @@ async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProdu
             return error.exit_code
         if error:
             raise error
-    return 0
+    return stop.exit_code
 
 
 async def _listen(pool: asyncpg.Pool, news: asyncio.Event, retry_for: timedelta) -> None:

@@ -9,11 +9,10 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import asyncpg
 
@@ -36,6 +35,7 @@ from streams.kafka_watch import KafkaWatch
 from streams.lanes import Lanes
 from streams.logs import configure
 from streams.outage import patiently
+from streams.stopping import Stop
 from streams.transport import ChunkConsumer, LedgerTransport
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ READ_TOPICS = ("raw_metrics", "backfill_metrics", CLOSED)
 Take = Callable[[Chunk, timedelta], Awaitable[None]]
 
 
-def run(settings: Settings, name: str | None) -> int:
-    """Run a worker until a signal or a failure ends it; return its exit code.
+def run(settings: Settings, name: str | None) -> NoReturn:
+    """Run a worker until a signal or a failure ends it, and the process with it.
 
     Raises:
         SettingsError: something to connect with is missing, or the topics are not there.
@@ -60,15 +60,11 @@ def run(settings: Settings, name: str | None) -> int:
     # Samples come by the ten thousand and hold no cycles: the collector would only look at them in vain.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    code = asyncio.run(_main(settings, name))
-    if code:
-        # Faust's consumer thread may hang in a broker that is gone: what is written is written.
-        logging.shutdown()
-        os._exit(code)
-    return code
+    asyncio.run(_main(settings, name))
+    raise AssertionError("the worker ends its process")
 
 
-async def _main(settings: Settings, name: str | None) -> int:
+async def _main(settings: Settings, name: str | None) -> NoReturn:
     missing = await pending_topics(settings)
     if missing:
         raise SettingsError(f"topics are missing ({', '.join(missing)}): run `augentis migrate` first")
@@ -76,12 +72,13 @@ async def _main(settings: Settings, name: str | None) -> int:
     url = settings.need("database_url_worker")
     with database.told_apart(url):
         pool = await database.worker_pool(url, name=f"augentis-worker {owner}")
-    try:
-        watch = KafkaWatch(settings, READ_TOPICS)
-        await watch.start()
-        return await Worker(settings, name, owner, pool, watch).run()
-    finally:
-        pool.terminate()
+    watch = KafkaWatch(settings, READ_TOPICS)
+    await watch.start()
+    code = await Worker(settings, name, owner, pool, watch).run()
+    # Not by way of Python's own end: Faust's tasks and thread may hang in a broker that is gone, and what
+    # is written is written.
+    logging.shutdown()
+    os._exit(code)
 
 
 class Worker:
@@ -139,13 +136,11 @@ class Worker:
             self._failure.set_exception(error)
 
     async def run(self) -> int:
-        """Run until a signal (0) or a failure (its exit code)."""
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        tasks = [asyncio.create_task(work) for work in self._works(stop)]
+        """Run until a signal or a failure; return the exit code."""
+        stop = Stop.on_signals()
+        tasks = [asyncio.create_task(work) for work in (stop.wait(), *self._works())]
         done, _ = await asyncio.wait({*tasks, self._failure}, return_when=asyncio.FIRST_COMPLETED)
-        code = _code(done)
+        code = _code(done) or stop.exit_code
         for topic, tally in zip(READ_TOPICS, self._tallies, strict=False):
             log.info("%s: %s", topic, tally)
         for task in tasks:
@@ -155,21 +150,19 @@ class Worker:
                 await self._app.stop()
         return code
 
-    def _works(self, stop: asyncio.Event) -> list[Any]:
+    def _works(self) -> list[Any]:
         return [
-            self._consume(stop),
+            self._consume(),
             self._every(CLOSE_EVERY, self._close, "closing hours"),
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
             self._watch.run(),
         ]
 
-    async def _consume(self, stop: asyncio.Event) -> None:
+    async def _consume(self) -> None:
         await self._app.start()
         log.info("worker is up")
-        stopped = asyncio.create_task(stop.wait())
-        crashed = asyncio.create_task(self._app.wait_until_stopped())
-        await asyncio.wait({stopped, crashed}, return_when=asyncio.FIRST_COMPLETED)
+        await self._app.wait_until_stopped()
         reason = self._app.crash_reason
         if isinstance(reason, WorkerError):
             raise reason
