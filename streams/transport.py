@@ -9,7 +9,6 @@
 docs/ledger.md has the traps behind each.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -36,7 +35,6 @@ class ChunkThread(AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.token = 0
-        self._fetching = asyncio.Lock()
         self._covered: dict[TP, int] = {}
         self.looks: dict[TP, Look] = {}
 
@@ -71,19 +69,18 @@ class ChunkThread(AIOKafkaConsumerThread):
         if self.consumer._buffered_partitions:  # noqa: SLF001
             # Their chunks are being worked off: a whole second's wait for the other partitions would stall.
             timeout = BUSY_WAIT_SECONDS
-        async with self._fetching:  # Faust may forget a call that still runs, and make the next
-            token = self.token
-            try:
-                records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-            except NoOffsetForPartitionError:
-                return {}  # assigned, and aiokafka was faster than the claim, which says where to begin
-            if token == self.token:
-                return self._chunks(consumer, records)
-            # A claim came in between. What was drained behind its seek would be missing: read it again.
-            for tp in records:
-                if tp in self._covered and _state(consumer, tp):
-                    consumer.seek(tp, self._covered[tp])
-            return {}
+        token = self.token
+        try:
+            records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        except NoOffsetForPartitionError:
+            return {}  # assigned, and aiokafka was faster than the claim, which says where to begin
+        if token == self.token:
+            return self._chunks(consumer, records)
+        # A claim came in between. What was drained behind its seek would be missing: read it again.
+        for tp in records:
+            if tp in self._covered and _state(consumer, tp):
+                consumer.seek(tp, self._covered[tp])
+        return {}
 
     def _chunks(
         self, consumer: aiokafka.AIOKafkaConsumer, records: Mapping[TP, Any]

@@ -63,7 +63,6 @@ def thread(log: Log) -> ChunkThread:
     thread.consumer = consumer
     thread._consumer = log
     thread.token, thread._covered, thread.looks = 0, {}, {}
-    thread._fetching = asyncio.Lock()
     return thread
 
 
@@ -90,7 +89,7 @@ async def test_what_a_fetch_of_the_old_claim_drains_behind_the_new_seek_is_read_
     assert await fetched(thread, log) == [(2, 5, 9, [5, 6, 7, 8])]
 
 
-async def test_a_fetch_that_faust_forgot_ends_before_the_next_begins(thread, log):
+async def test_a_fetch_that_faust_forgot_takes_nothing_from_the_next(thread, log):
     await thread._start_at({TOPIC: 3}, 1)
     forgotten = asyncio.create_task(thread._fetch_records(log, {TOPIC}))
     await asyncio.sleep(0)
