@@ -59,7 +59,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
 @pytest.fixture
 def thread(log: Log) -> ChunkThread:
     thread = ChunkThread.__new__(ChunkThread)
-    consumer = SimpleNamespace(chunk_records={}, _buffered_partitions=set())
+    consumer: Any = SimpleNamespace(chunk_records={}, _buffered_partitions=set())
     thread.consumer = consumer
     thread._consumer = log
     thread.token, thread._covered, thread.looks = 0, {}, {}
