@@ -22,6 +22,7 @@ from storage import database, outbox
 from storage.outbox import Due
 from storage.secrets import seal
 from streams.alerts import TOPIC as ALERTS
+from streams.database_watch import watch_database
 from streams.errors import WorkerError
 from streams.kafka_watch import KafkaWatch
 from streams.logs import configure
@@ -81,6 +82,7 @@ async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProdu
         _listen(pool, news, settings.retry_for),
         _repeat(to_kafka.send_some, news, settings.retry_for, "relaying to Kafka"),
         KafkaWatch(settings, [ALERTS]).run(),
+        watch_database(settings.need("database_url_worker"), settings.retry_for),
     ]
     if settings.webhook_url:
         to_webhook = WebhookRelay(pool, Webhook(str(settings.webhook_url), settings.need("webhook_secret")))

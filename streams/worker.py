@@ -24,6 +24,7 @@ from streams.app import GROUP, LedgerApp, chunk_topic, make_app
 from streams.chunks import Chunk
 from streams.close import TOPIC as CLOSED
 from streams.close import Closer, Patience
+from streams.database_watch import watch_database
 from streams.detect import Detect
 from streams.directory import SnapshotDirectory
 from streams.errors import WorkerError
@@ -157,6 +158,7 @@ class Worker:
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
             self._watch.run(),
+            watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),
         ]
 
     async def _consume(self) -> None:
