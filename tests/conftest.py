@@ -12,11 +12,11 @@ from cli.stack.layout import Layout
 from tests import databases
 from tests.databases import Database
 from tests.streaming import system
+from tests.world import World, build
 
 __all__ = ["system"]
 
 pytest.register_assert_rewrite("tests.reference")
-from tests.world import World, build
 
 
 @pytest.fixture(scope="session")
