@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench lock clean
+.PHONY: help demo up down test check test-system bench bench-detection lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -36,6 +36,9 @@ test-system: .venv/.dev ## tests on Debian's PostgreSQL 15, which is installed (
 
 bench: .venv/.dev ## samples/s beside the limit
 	@$(BIN)/python -m benchmarks.throughput
+
+bench-detection: .venv/.dev ## what the daily test costs and finds, simulated
+	@$(BIN)/python -m benchmarks.detection
 
 lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versions)
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
