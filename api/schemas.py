@@ -61,6 +61,7 @@ class Telemetry(_Sent):
     user_count: int = Field(description="distinct users; 0: none were reported")
     revision: int = Field(description="grows when late samples change the hour")
     is_final: bool = Field(description="no sample can change the hour any more")
+    provisional: bool = Field(False, description="the hour is open: it grows, and is not detected on")
     created_at: datetime
     updated_at: datetime
 

@@ -65,8 +65,12 @@ class Client:
         feature: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        include_open: bool = False,
     ) -> Iterator[Telemetry]:
-        """A project's hourly rows, newest first; `since` inclusive, `until` exclusive, with a time zone."""
+        """A project's hourly rows, newest first; `since` inclusive, `until` exclusive, with a time zone.
+
+        `include_open` adds the current hours, as far as they are known (`provisional`).
+        """
         rows = self._list(
             f"/projects/{project_id}/telemetry",
             metric_name=metric_name,
@@ -74,6 +78,7 @@ class Client:
             feature=feature,
             since=since,
             until=until,
+            include="open" if include_open else None,
         )
         return cast("Iterator[Telemetry]", rows)
 

@@ -40,6 +40,7 @@ class Telemetry(TypedDict):
     user_count: int
     revision: int
     is_final: bool
+    provisional: bool
     created_at: str
     updated_at: str
 

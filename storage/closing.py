@@ -191,7 +191,7 @@ async def write_telemetry(
         [str(each.metric) for each, _ in rows],
         [each.cohort for each, _ in rows],
         [each.feature for each, _ in rows],
-        [_telemetry_id(project, each) for each, _ in rows],
+        [telemetry_id(project.org_id, project.project_id, each) for each, _ in rows],
         [measure.value for _, measure in rows],
         [UNITS[each.metric] for each, _ in rows],
         [measure.numerator for _, measure in rows],
@@ -232,13 +232,7 @@ async def mark_final(connection: Connection, project: Closable, after: datetime,
     )
 
 
-def _telemetry_id(project: Closable, each: HourCell) -> UUID:
-    parts = (
-        project.org_id,
-        project.project_id,
-        each.hour.isoformat(),
-        each.metric,
-        each.cohort,
-        each.feature,
-    )
+def telemetry_id(org_id: UUID, project_id: UUID, each: HourCell) -> UUID:
+    """Return the id that follows from what a row is about."""
+    parts = (org_id, project_id, each.hour.isoformat(), each.metric, each.cohort, each.feature)
     return uuid5(TELEMETRY_IDS, "\x1f".join(map(str, parts)))

@@ -1,8 +1,8 @@
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from api import problems
 from api.caller import Caller, Member
@@ -11,7 +11,7 @@ from api.parameters import Label, Since, Until
 from api.problems import ProblemError
 from api.schemas import Artifact, Project, Telemetry
 from metrics.names import Metric
-from storage.reading import artifacts, projects, telemetry
+from storage.reading import artifacts, open_hours, projects, telemetry
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"])
 
@@ -33,6 +33,9 @@ class TelemetryFilters(Paging):
     feature: Label | None = None
     since: Since | None = None
     until: Until | None = None
+    include: Annotated[
+        Literal["open"] | None, Field(description="`open` adds the current hours, as far as they are known")
+    ] = None
 
 
 class ArtifactFilters(Paging):
@@ -71,17 +74,15 @@ async def list_telemetry(
     wanted = telemetry.Wanted(
         filters.metric_name, filters.cohort, filters.feature, filters.since, filters.until
     )
+    after = filters.after(_BY_SERIES)
+    current = []
+    if filters.include:
+        current = await open_hours.listed(caller.session, caller.org_id, project_id, wanted, after=after)
     rows = await telemetry.listed(
-        caller.session,
-        caller.org_id,
-        project_id,
-        wanted,
-        after=filters.after(_BY_SERIES),
-        limit=filters.limit,
+        caller.session, caller.org_id, project_id, wanted, after=after, limit=filters.limit
     )
-    return cut(
-        rows, filters.limit, lambda row: (row.timestamp, row.metric_name, row.cohort, row.feature), Telemetry
-    )
+    found = [*current, *rows][: filters.limit + 1]
+    return cut(found, filters.limit, open_hours.place, Telemetry)
 
 
 @router.get("/{project_id}/artifacts", response_model=Page[Artifact])

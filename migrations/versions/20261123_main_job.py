@@ -40,6 +40,8 @@ PROJECT_COLUMN = {
     "divergence_report": "project_id",
     "cascade_analysis": "project_id",
     "detector_state": "project_id",
+    "partial": "project_id",
+    "project_clock": "project_id",
     "organization_members": None,
 }
 EDITED = ("workspace", "project", "artifact")

@@ -23,15 +23,15 @@ OF_A_PROJECT = {
     "divergence_report": "project_id",
     "cascade_analysis": "project_id",
     "detector_state": "project_id",
+    "partial": "project_id",
+    "project_clock": "project_id",
 }
 OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "organization": "id"}
 OF_PEOPLE = {"app_user"}
 NOT_FOR_THE_API = {
     "partition_ledger",
-    "partial",
     "batch_seen",
     "project_watermark",
-    "project_clock",
     "outbox",
 }
 

@@ -1,0 +1,100 @@
+"""The hours that are still open, as far as they are known: read from partials, and never detected on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from metrics.names import UNITS, Metric
+from storage.closing import HourCell, merged, telemetry_id
+from storage.reading.telemetry import Wanted
+from storage.tables import Partial, ProjectClock, Telemetry
+
+Position = tuple[datetime, str, str, str]
+
+
+@dataclass(frozen=True)
+class OpenHour:
+    """A Telemetry row to be, with the fields of one."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    metric_name: Metric
+    metric_value: Decimal
+    unit: str
+    timestamp: datetime
+    cohort: str
+    feature: str
+    numerator: Decimal | None
+    denominator: Decimal | None
+    sample_count: int
+    user_count: int
+    created_at: datetime
+    updated_at: datetime
+    revision: int = 0
+    is_final: bool = False
+    provisional: bool = True
+
+
+async def listed(
+    session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, *, after: Sequence[object] | None
+) -> list[OpenHour]:
+    """Return the project's open hours below `after`, newest first."""
+    closed_through = (
+        select(ProjectClock.closed_through)
+        .where(ProjectClock.org_id == org_id, ProjectClock.project_id == project_id)
+        .scalar_subquery()
+    )
+    query = select(Partial.__table__, func.now().label("read_at")).where(
+        Partial.org_id == org_id,
+        Partial.project_id == project_id,
+        Partial.hour >= func.coalesce(closed_through, func.to_timestamp(0)),
+    )
+    for column in ("metric_name", "cohort", "feature"):
+        value = getattr(wanted, column)
+        if value is not None:
+            query = query.where(getattr(Partial, column) == value)
+    if wanted.since:
+        query = query.where(Partial.hour >= wanted.since)
+    if wanted.until:
+        query = query.where(Partial.hour < wanted.until)
+    rows = (await session.execute(query)).mappings().all()
+    found = [_open(org_id, project_id, each, rows[0]["read_at"]) for each in merged(rows)]
+    return sorted((row for row in found if row and _is_below(row, after)), key=place, reverse=True)
+
+
+def place(row: OpenHour | Telemetry) -> Position:
+    """Return where a row stands in the order of pages, whose key this is."""
+    return (row.timestamp, str(row.metric_name), row.cohort, row.feature)
+
+
+def _is_below(row: OpenHour, after: Sequence[object] | None) -> bool:
+    return after is None or place(row) < tuple(after)
+
+
+def _open(org_id: UUID, project_id: UUID, each: HourCell, read_at: datetime) -> OpenHour | None:
+    measure = each.cell.measure(each.metric)
+    if measure is None:
+        return None
+    return OpenHour(
+        id=telemetry_id(org_id, project_id, each),
+        org_id=org_id,
+        project_id=project_id,
+        metric_name=each.metric,
+        metric_value=measure.value,
+        unit=UNITS[each.metric],
+        timestamp=each.hour,
+        cohort=each.cohort,
+        feature=each.feature,
+        numerator=measure.numerator,
+        denominator=measure.denominator,
+        sample_count=each.cell.samples,
+        user_count=each.cell.users.count(),
+        created_at=read_at,
+        updated_at=read_at,
+    )
