@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from tests.world import World, build
 __all__ = ["system"]
 
 pytest.register_assert_rewrite("tests.reference")
+
+# A shell that runs us in the background has SIGINT ignored, and our children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

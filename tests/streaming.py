@@ -255,10 +255,16 @@ class System:
 
     @asynccontextmanager
     async def consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
-        async with AIOKafkaConsumer(
+        consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers, auto_offset_reset="earliest", isolation_level="read_committed"
-        ) as consumer:
+        )
+        await consumer.start()
+        try:
             yield consumer
+        finally:
+            # Without a group, aiokafka's stop() may end in the cancellation of its own task.
+            with suppress(asyncio.CancelledError):
+                await consumer.stop()
 
     async def records(self, topic: str) -> list[Any]:
         """Return all that a topic holds."""
