@@ -48,11 +48,12 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class ProjectDays:
-    """A project's time zone, its first event, and how many live assumptions share the alarm budget."""
+    """What days of a project are made of; live assumptions share the organisation's alarm budget."""
 
     timezone: str
     first_event: datetime
     assumptions: int
+    day_closed_through: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ async def project_days(connection: Connection, org_id: UUID, project_id: UUID) -
     row = await connection.fetchrow(
         """SELECT o.timezone, min(w.first_event) AS first_event,
                   (SELECT count(*) FROM assumption a WHERE a.org_id = $1 AND a.superseded_at IS NULL)
-                      AS assumptions
+                      AS assumptions,
+                  (SELECT c.day_closed_through FROM project_clock c
+                   WHERE c.org_id = $1 AND c.project_id = $2) AS day_closed_through
            FROM organization o JOIN project_watermark w ON w.org_id = o.id AND w.project_id = $2
            WHERE o.id = $1 GROUP BY o.timezone""",
         org_id,

@@ -16,6 +16,18 @@ REPORT_IDS = UUID("2b8f0c77-3f0e-4f53-9b61-51c0f2a4d9aa")
 CASCADE_IDS = UUID("a6e6cf4e-9f0d-47b5-8ad0-4a1f5a9f4a63")
 
 
+Evidence = tuple[float | None, float | None]
+"""E-value and threshold of the test; None for an estimate, which has neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """A report that is open: when it was detected, and on what evidence."""
+
+    detected_at: datetime
+    evidence: Evidence
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A divergence as it is written (storage.tables.DivergenceReport has the meanings)."""
@@ -61,20 +73,26 @@ def report_id(assumption_id: UUID, detected_at: datetime) -> UUID:
     return uuid5(REPORT_IDS, f"{assumption_id}/{detected_at.isoformat()}")
 
 
-async def write_report(connection: Connection, report: Report, cascade: Cascade) -> bool:
-    """Write a report with its cascade; True if it is new. A refold that finds it corrects its numbers."""
+async def write_report(connection: Connection, report: Report, cascade: Cascade) -> str | None:
+    """Write a report with its cascade, or correct the numbers of one that is there.
+
+    Returns the classification it had before, None if it is new.
+    """
+    before: str | None = await connection.fetchval(
+        "SELECT classification FROM divergence_report WHERE org_id = $1 AND id = $2", report.org_id, report.id
+    )
     fields = {name: getattr(report, name) for name in Report.__slots__}
     names = ", ".join(fields)
     values = ", ".join(f"${number}" for number in range(1, len(fields) + 1))
     update = ", ".join(f"{name} = EXCLUDED.{name}" for name in _NUMBERS)
-    new: bool = await connection.fetchval(
+    await connection.execute(
         f"""INSERT INTO divergence_report ({names}) VALUES ({values})
             ON CONFLICT (org_id, assumption_id, detected_at)
-            DO UPDATE SET {update}, updated_at = clock_timestamp() RETURNING xmax = 0""",
+            DO UPDATE SET {update}, updated_at = clock_timestamp()""",
         *fields.values(),
     )
     await _write_cascade(connection, report, cascade)
-    return new
+    return before
 
 
 async def _write_cascade(connection: Connection, report: Report, cascade: Cascade) -> None:
@@ -114,15 +132,15 @@ async def resolve(connection: Connection, item: Watched, detected_at: datetime, 
     return bool(done == "UPDATE 1")
 
 
-async def open_since(connection: Connection, item: Watched) -> datetime | None:
-    """Return when the assumption's open report was detected, None if none is open."""
-    at: datetime | None = await connection.fetchval(
-        """SELECT max(detected_at) FROM divergence_report
-           WHERE org_id = $1 AND assumption_id = $2 AND status = 'OPEN'""",
+async def open_report(connection: Connection, item: Watched) -> OpenReport | None:
+    """Return the assumption's open report, None if none is open."""
+    row = await connection.fetchrow(
+        """SELECT detected_at, e_value, threshold FROM divergence_report
+           WHERE org_id = $1 AND assumption_id = $2 AND status = 'OPEN' ORDER BY detected_at DESC LIMIT 1""",
         item.org_id,
         item.id,
     )
-    return at
+    return OpenReport(row["detected_at"], (row["e_value"], row["threshold"])) if row else None
 
 
 async def resolve_unfounded(

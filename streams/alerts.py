@@ -9,7 +9,7 @@ from storage.findings import Report, as_json
 from storage.outbox import Letter
 
 TOPIC = "divergence_alerts"
-Event = Literal["divergence.detected", "divergence.resolved"]
+Event = Literal["divergence.detected", "divergence.reclassified"]
 
 
 def letters(event: Event, report: Report, cascade: Cascade | None, *, webhook: bool) -> list[Letter]:
@@ -21,7 +21,8 @@ def letters(event: Event, report: Report, cascade: Cascade | None, *, webhook: b
     value = json.dumps(body, separators=(",", ":")).encode()
     found = [Letter(report.org_id, TOPIC, value, str(report.id).encode())]
     if webhook and report.classification != Classification.COSMETIC:
-        message_id = f"{report.id}.{event.partition('.')[2]}"
+        kind = event.partition(".")[2]
+        message_id = f"{report.id}.{kind}" + (f".{report.classification}" if kind == "reclassified" else "")
         found.append(Letter(report.org_id, message_id, value, destination="webhook"))
     return found
 

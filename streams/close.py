@@ -3,7 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 TOPIC = "telemetry_closed"
 MOST_HOURS = 72
 """Hours merged in one transaction: a backlog is closed in steps that others can see."""
+MOST_DAYS = 400
+"""Days told in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Closer:
             clock = await closing.take_clock(connection, project)
             if clock is None:
                 return False
-            through = max(project.through, clock.closed_through)
+            zone = ZoneInfo(clock.timezone)
+            through = max(_at_most(clock, project.through, zone), clock.closed_through)
             rows = await closing.dirty_partials(connection, project, through, MOST_HOURS)
             hours = closing.merged(rows)
             if len({each.hour for each in hours}) >= MOST_HOURS:
@@ -69,13 +72,18 @@ class Closer:
             await closing.write_telemetry(connection, project, hours, through - lateness)
             await closing.mark_clean(connection, rows)
             await closing.mark_final(connection, project, clock.closed_through - lateness, through - lateness)
-            days = list(completed(clock.day_closed_through, through, ZoneInfo(clock.timezone)))
+            days = list(completed(clock.day_closed_through, through, zone))
             await closing.set_clock(
                 connection, project, through, days[-1] if days else clock.day_closed_through
             )
             await outbox.put(connection, _letters(project, hours, days, clock))
         self.rows_written += len(hours)
         return bool(hours) or through > clock.closed_through
+
+
+def _at_most(clock: Clock, through: datetime, zone: ZoneInfo) -> datetime:
+    """Cut `through` to `MOST_DAYS`: a first sample of long ago has thousands of empty days behind it."""
+    return min(through, day_start(clock.day_closed_through + timedelta(days=MOST_DAYS + 1), zone))
 
 
 def _letters(project: Closable, hours: list[HourCell], days: list[date], clock: Clock) -> list[Letter]:

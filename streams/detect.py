@@ -6,7 +6,7 @@ a refold corrects reports and repeats no alert.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from detectors.cascade import Cascade, Lineage, analyse
+from detectors.divergence import Classification
 from detectors.sequential import State, Status, Test, Verdict, fold
 from storage import detection, findings, outbox
 from storage.detection import HourRow, ProjectDays, Watched
-from storage.findings import Report
+from storage.findings import Evidence, OpenReport, Report
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
@@ -33,6 +34,9 @@ from streams.series import POOLED_DAYS, actual, by_day, day_batch
 
 log = logging.getLogger(__name__)
 
+SETTLING = POOLED_DAYS * ONE_DAY
+"""How long after it was told a breach may still turn out to be worse."""
+_WORSE = {Classification.COSMETIC: 0, Classification.MINOR: 1, Classification.MAJOR: 2}
 ALARMS_PER_YEAR = 1.0
 """False alarms a year that an organisation accepts, for all its assumptions together."""
 
@@ -47,6 +51,7 @@ class Course:
     broken: list[tuple[date, Verdict]] = field(default_factory=list)
     mended: dict[datetime, datetime] = field(default_factory=dict)
     open_since: datetime | None = None
+    found_open: OpenReport | None = None
 
 
 class Detect:
@@ -98,7 +103,7 @@ class Examination:
         self, connection: Connection, item: Watched, days: ProjectDays, lineage: Lineage, place: str
     ) -> None:
         self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
-        self._zone = ZoneInfo(days.timezone)
+        self._zone, self._closed = ZoneInfo(days.timezone), days.day_closed_through
         self._test = Test.of(item.assumption, ALARMS_PER_YEAR / max(days.assumptions, 1))
         since = max(item.effective_from, days.first_event)
         self._first = day_of(since, self._zone)
@@ -109,15 +114,19 @@ class Examination:
         """Fold what is new, write state and reports, and return the alerts."""
         remembered = self._item.remembered
         through = remembered.folded_through if remembered else self._first - ONE_DAY
+        # An assumption that is new starts with the days that were complete before it.
+        complete = (
+            news.complete_through if remembered else max(filter(None, (news.complete_through, self._closed)))
+        )
         refold = bool(
             news.changed_from and remembered and news.changed_from < day_start(through + ONE_DAY, self._zone)
         )
-        last = max(filter(None, (news.complete_through, through)))
+        last = max(filter(None, (complete, through)))
         start = self._first if refold or not remembered else through + ONE_DAY
         if start > last:
             return []
         course = await self._course(start, last, anew=refold or not remembered)
-        letters = await self._write(course, webhook=webhook)
+        letters = await self._write(course, last, webhook=webhook)
         if refold:
             founded = [self._ends(day) for day, _ in course.broken]
             await findings.resolve_unfounded(self._connection, self._item, founded, self._ends(last))
@@ -133,7 +142,8 @@ class Examination:
         else:
             state = State.from_json(remembered.state)
             course = Course(state, Status(remembered.status), remembered.telemetry_revisions)
-            course.open_since = await findings.open_since(self._connection, self._item)
+            course.found_open = await findings.open_report(self._connection, self._item)
+            course.open_since = course.found_open.detected_at if course.found_open else None
         rows = by_day(await self._rows(start, last), self._zone)
         day = start
         while day <= last:
@@ -153,24 +163,54 @@ class Examination:
             course.mended[course.open_since] = batch.ends_at
             course.open_since = None
 
-    async def _write(self, course: Course, *, webhook: bool) -> list[Letter]:
+    async def _write(self, course: Course, last: date, *, webhook: bool) -> list[Letter]:
         letters: list[Letter] = []
-        for day, verdict in course.broken:
-            report, cascade = await self._report(day, verdict)
-            if await findings.write_report(self._connection, report, cascade):
+        for day, evidence in self._told(course, last):
+            mended_at = course.mended.get(self._ends(day))
+            until = day_of(mended_at, self._zone) - ONE_DAY if mended_at else last
+            report, cascade = await self._report(day, min(until, day + SETTLING), evidence)
+            before = await findings.write_report(self._connection, report, cascade)
+            if before is None:
                 log.info("divergence: %s (%s)", report.summary, report.classification)
                 letters += alerts.letters("divergence.detected", report, cascade, webhook=webhook)
+            elif _WORSE[Classification(report.classification)] > _WORSE[Classification(before)]:
+                letters += alerts.letters("divergence.reclassified", report, cascade, webhook=webhook)
         for detected_at, mended_at in course.mended.items():
             await findings.resolve(self._connection, self._item, detected_at, mended_at)
         return letters
 
-    async def _report(self, day: date, verdict: Verdict) -> tuple[Report, Cascade]:
-        rows = await self._rows(self._first, day)
-        recent = [row for row in rows if row.hour >= day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone)]
-        value = actual(self._item.assumption.metric_name, recent)
-        assert value is not None  # noqa: S101  # a verdict rests on data
-        report = make_report(self._item, rows, value, self._ends(day), (verdict.e_value, verdict.threshold))
+    def _told(self, course: Course, last: date) -> Iterator[tuple[date, Evidence]]:
+        """Yield the breaches to write: new ones, and an older one whose days are still coming in."""
+        older = course.found_open
+        if older:
+            day = day_of(older.detected_at, self._zone) - ONE_DAY
+            if last <= day + SETTLING:
+                yield day, older.evidence
+        for day, verdict in course.broken:
+            yield day, (verdict.e_value, verdict.threshold)
+
+    async def _report(self, day: date, last: date, evidence: Evidence) -> tuple[Report, Cascade]:
+        """Return the report of a breach told on `day`: the worst that it has looked like until `last`.
+
+        The actual value is pooled over a week. On the day on which a sharp break is told most of that week
+        lies before it; a week later all of it lies behind.
+        """
+        rows = await self._rows(self._first, last)
+        reports: list[Report] = []
+        while day <= last:
+            report = self._report_as_of(day, rows, evidence, reports[0].detected_at if reports else None)
+            reports += [report] if report else []
+            day += ONE_DAY
+        report = max(reports, key=lambda each: _WORSE[Classification(each.classification)])
         return report, analyse(self._lineage, self._place, report.tier_delta)
+
+    def _report_as_of(
+        self, day: date, rows: Sequence[HourRow], evidence: Evidence, detected_at: datetime | None
+    ) -> Report | None:
+        begins, ends = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone), self._ends(day)
+        known = [row for row in rows if row.hour < ends]
+        value = actual(self._item.assumption.metric_name, [row for row in known if row.hour >= begins])
+        return None if value is None else make_report(self._item, known, value, detected_at or ends, evidence)
 
     async def _rows(self, first: date, last: date) -> list[HourRow]:
         start, end = day_start(first, self._zone), self._ends(last)

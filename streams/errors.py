@@ -1,6 +1,11 @@
 """What ends a worker. `exit_code` is what its process ends with (interfaces: 74 fenced, 75 gave up)."""
 
-from typing import ClassVar
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+log = logging.getLogger(__name__)
 
 
 class WorkerError(Exception):
@@ -27,3 +32,16 @@ class BrokenChainError(WorkerError):
 
 class LedgerMismatchError(WorkerError):
     """The ledger and the log do not belong together: the topic was recreated, or retention overtook us."""
+
+
+def exit_code(done: Iterable[asyncio.Future[Any]]) -> int:
+    """Return the exit code of the task that ended a process, and log why; 0 where it was asked to end."""
+    for task in done:
+        error = task.exception()
+        if isinstance(error, WorkerError):
+            log.error("%s", error)
+            return error.exit_code
+        if error is not None:
+            log.error("unexpected", exc_info=error)
+            return 1
+    return 0

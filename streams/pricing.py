@@ -57,15 +57,15 @@ class PriceExamination:
     ) -> list[Letter]:
         item, bounds = self._item, self._item.assumption.bounds
         found = estimate(episodes)
-        open_since = await findings.open_since(self._connection, item)
+        told = await findings.open_report(self._connection, item)
         letters: list[Letter] = []
         status = str(Identification.NOT_IDENTIFIABLE)
         if found.value is not None:
             kept = bounds.lower <= found.value <= bounds.upper
             status = str(Status.OK if kept else Status.DIVERGED)
-            if kept and open_since:
-                await findings.resolve(self._connection, item, open_since, end)
-            elif not kept and not open_since:
+            if kept and told:
+                await findings.resolve(self._connection, item, told.detected_at, end)
+            elif not kept and not told:
                 letters = await self._report(found.value, rows, end, webhook=webhook)
         through = day_of(end, self._zone) - ONE_DAY
         state = {"elasticity": found.value, "reason": found.reason}
@@ -79,7 +79,7 @@ class PriceExamination:
     ) -> list[Letter]:
         report = make_report(self._item, rows, value, end)
         cascade = analyse(self._lineage, self._place, report.tier_delta)
-        if not await findings.write_report(self._connection, report, cascade):
+        if await findings.write_report(self._connection, report, cascade) is not None:
             return []
         return alerts.letters("divergence.detected", report, cascade, webhook=webhook)
 

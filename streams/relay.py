@@ -7,8 +7,10 @@ what another has locked or leased.
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import NoReturn
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -23,7 +25,7 @@ from storage.outbox import Due
 from storage.secrets import seal
 from streams.alerts import TOPIC as ALERTS
 from streams.database_watch import watch_database
-from streams.errors import WorkerError
+from streams.errors import exit_code
 from streams.kafka_watch import KafkaWatch
 from streams.logs import configure
 from streams.outage import patiently
@@ -42,8 +44,8 @@ SEND_SECONDS = 20.0
 _SESSION = {"idle_in_transaction_session_timeout": "60s"}
 
 
-def run(settings: Settings) -> int:
-    """Run a relay until a signal or a failure ends it; return its exit code.
+def run(settings: Settings) -> NoReturn:
+    """Run a relay until a signal or a failure ends it, and the process with it.
 
     Raises:
         SettingsError: something to connect with is missing.
@@ -51,10 +53,11 @@ def run(settings: Settings) -> int:
         KafkaUnreachableError: Kafka is away at the start.
     """
     configure(settings.log_level)
-    return asyncio.run(_main(settings))
+    asyncio.run(_main(settings))
+    raise AssertionError("the relay ends its process")
 
 
-async def _main(settings: Settings) -> int:
+async def _main(settings: Settings) -> NoReturn:
     url = settings.need("database_url_worker")
     with database.told_apart(url):
         pool = await database.worker_pool(url, name="augentis-relay", size=3, session=_SESSION)
@@ -67,11 +70,10 @@ async def _main(settings: Settings) -> int:
         raise KafkaUnreachableError(
             f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
         ) from error
-    try:
-        return await _relay(settings, pool, producer)
-    finally:
-        pool.terminate()
-        await producer.stop()
+    code = await _relay(settings, pool, producer)
+    # Not by way of Python's own end, which would wait for queries to a database that hangs.
+    logging.shutdown()
+    os._exit(code)
 
 
 async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> int:
@@ -92,15 +94,7 @@ async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProdu
     done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
-    for task in done:
-        error = task.exception()
-        if isinstance(error, WorkerError):
-            log.error("%s", error)
-            return error.exit_code
-        if error:
-            raise error
-    return stop.exit_code
+    return exit_code(done) or stop.exit_code
 
 
 async def _listen(pool: asyncpg.Pool, news: asyncio.Event, retry_for: timedelta) -> None:

@@ -8,7 +8,7 @@ from detectors.divergence import classify, relative_gap, sentence
 from detectors.tiers import telemetry_tier, tier_delta
 from storage import detection, findings
 from storage.detection import HourRow, Watched
-from storage.findings import Report
+from storage.findings import Evidence, Report
 
 
 def make_report(
@@ -16,7 +16,7 @@ def make_report(
     rows: Sequence[HourRow],
     value: float,
     detected_at: datetime,
-    evidence: tuple[float, float] | None = None,
+    evidence: Evidence = (None, None),
 ) -> Report:
     """Return the report of an assumption that `value` breaks.
 
@@ -25,7 +25,7 @@ def make_report(
         rows: the Telemetry that the verdict rests on, in order of time.
         value: the actual value, in the assumption's unit.
         detected_at: event time at which the verdict was possible.
-        evidence: e-value and threshold of the test; None for an estimate, which has neither.
+        evidence: e-value and threshold of the test.
     """
     assumption = item.assumption
     users, samples = detection.users_of(rows)
@@ -35,7 +35,7 @@ def make_report(
         assumption.operator, assumption.value, assumption.tolerance, assumption.tolerance_kind, value
     )
     unit = assumption.unit
-    e_value, threshold = evidence or (None, None)
+    e_value, threshold = evidence
     return Report(
         org_id=item.org_id,
         id=findings.report_id(item.id, detected_at),

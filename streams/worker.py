@@ -27,7 +27,7 @@ from streams.close import Closer, Patience
 from streams.database_watch import watch_database
 from streams.detect import Detect
 from streams.directory import SnapshotDirectory
-from streams.errors import WorkerError
+from streams.errors import WorkerError, exit_code
 from streams.fold import Limits
 from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
@@ -141,7 +141,7 @@ class Worker:
         stop = Stop.on_signals()
         tasks = [asyncio.create_task(work) for work in (stop.wait(), *self._works())]
         done, _ = await asyncio.wait({*tasks, self._failure}, return_when=asyncio.FIRST_COMPLETED)
-        code = _code(done) or stop.exit_code
+        code = exit_code(done) or stop.exit_code
         for topic, tally in zip(READ_TOPICS, self._tallies, strict=False):
             log.info("%s: %s", topic, tally)
         for task in tasks:
@@ -183,17 +183,3 @@ class Worker:
     async def _beat(self) -> None:
         if self._app.started:
             await self._heartbeat.beat(cast(ChunkConsumer, self._app.consumer))
-
-
-def _code(done: set[Any]) -> int:
-    """Return the exit code of what ended first, and say why."""
-    for task in done:
-        error = task.exception()
-        if error is None:
-            continue
-        if isinstance(error, WorkerError):
-            log.error("%s", error)
-            return error.exit_code
-        log.error("unexpected", exc_info=error)
-        return 1
-    return 0
