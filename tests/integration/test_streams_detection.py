@@ -231,3 +231,45 @@ async def test_a_newer_version_of_the_artifact_resolves_what_the_old_one_assumed
     assert resolved["resolution"] == "superseded"
     by_kafka, _ = await alerts(system, receiver, project)
     assert len(by_kafka) == 1
+
+
+async def test_a_sharp_break_is_alerted_once_the_week_after_it_shows_how_bad_it_is(
+    system: System, receiver: Receiver, tmp_path: Path
+):
+    project = await system.organisation()
+    assumptions(system, project, tmp_path / "assumed.yaml")
+    await send(system, project, [*days(0, 34, 64), *days(34, 35, 42)])
+    await heard(system, project)
+    [told] = await reports(system, project)
+    # The week that the actual value is pooled over lies before the break for the most part.
+    assert told["classification"] == "COSMETIC"
+    assert [len(found) for found in await alerts(system, receiver, project)] == [1, 0]
+
+    await send(system, project, days(35, 40, 42))
+    await heard(system, project)
+    [judged] = await reports(system, project)
+    assert (judged["id"], judged["detected_at"]) == (told["id"], told["detected_at"])
+    assert judged["classification"] == "MINOR"
+    assert judged["actual_number"] < 48
+
+    async def posted() -> bool:
+        return bool((await alerts(system, receiver, project))[1])
+
+    await eventually(posted)
+    by_kafka, [alert] = await alerts(system, receiver, project)
+    assert [body["type"] for body in by_kafka] == ["divergence.detected", "divergence.reclassified"]
+    assert (alert["type"], alert["data"]["classification"]) == ("divergence.reclassified", "MINOR")
+
+
+async def test_an_assumption_approved_after_its_history_need_not_wait_for_midnight(
+    system: System, receiver: Receiver, tmp_path: Path
+):
+    del receiver
+    project = await system.organisation()
+    await send(system, project, days(0, 30, 42))
+    await heard(system, project)
+    assumptions(system, project, tmp_path / "assumed.yaml")
+    assert await reports(system, project) == []
+    await send(system, project, days(29, 30, 42, an_hour=1)[-1:])  # any hour that changes wakes detection
+    await heard(system, project)
+    assert len(await reports(system, project)) == 1
