@@ -16,8 +16,11 @@ from streams.chunks import Chunk
 from streams.transport import LedgerTransport
 
 GROUP = "augentis"
-FETCH_BYTES = 2 << 20
-"""Bytes a partition gives at once: several thousand small records a transaction."""
+FETCH_BYTES = 4 << 20
+"""Bytes a partition gives at once: samples a transaction decide the speed, and this bounds them.
+
+2 MB is a tenth to a fifth slower (`make bench`), 8 MB hardly faster and 70 MB larger.
+"""
 BUFFERED_CHUNKS = 8
 """Chunks that wait for the agent: with `FETCH_BYTES` this bounds the memory of a slow database."""
 CHUNK_RECORDS = {"telemetry_closed": 200}
