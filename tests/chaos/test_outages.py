@@ -27,7 +27,7 @@ async def test_an_outage_is_named_waited_out_and_survived(system: System, part: 
             began = time.monotonic()
             assert await ends(worker, 40) == GAVE_UP
             assert time.monotonic() - began > 4
-        (said,) = [line for line in worker.log.splitlines() if " ERROR streams.worker: " in line]
+        (said,) = [line for line in worker.log.splitlines() if " ERROR streams.errors: " in line]
         assert name in said
         assert any(" WARNING " in line and name in line for line in worker.log.splitlines())
         assert "Traceback" not in worker.log
