@@ -37,7 +37,6 @@ class Closer:
 
     def __init__(self, pool: asyncpg.Pool, group: str, patience: Patience) -> None:
         self._pool, self._group, self._patience = pool, group, patience
-        self.rows_written = 0
 
     async def tick(self) -> bool:
         """Close what can be closed; True if anything was, so that there may be more."""
@@ -77,7 +76,6 @@ class Closer:
                 connection, project, through, days[-1] if days else clock.day_closed_through
             )
             await outbox.put(connection, _letters(project, hours, days, clock))
-        self.rows_written += len(hours)
         return bool(hours) or through > clock.closed_through
 
 

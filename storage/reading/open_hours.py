@@ -54,15 +54,8 @@ async def listed(
         Partial.org_id == org_id,
         Partial.project_id == project_id,
         Partial.hour >= func.coalesce(closed_through, func.to_timestamp(0)),
+        *wanted.conditions(Partial, Partial.hour),
     )
-    for column in ("metric_name", "cohort", "feature"):
-        value = getattr(wanted, column)
-        if value is not None:
-            query = query.where(getattr(Partial, column) == value)
-    if wanted.since:
-        query = query.where(Partial.hour >= wanted.since)
-    if wanted.until:
-        query = query.where(Partial.hour < wanted.until)
     rows = (await session.execute(query)).mappings().all()
     found = [_open(org_id, project_id, each, rows[0]["read_at"]) for each in merged(rows)]
     return sorted((row for row in found if row and _is_below(row, after)), key=place, reverse=True)

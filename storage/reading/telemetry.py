@@ -1,14 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import InstrumentedAttribute, defer
 
 from storage.reading.pages import page
-from storage.tables import Telemetry
+from storage.tables import Partial, Telemetry
 
 KEY = (Telemetry.timestamp, Telemetry.metric_name, Telemetry.cohort, Telemetry.feature)
 
@@ -22,6 +22,19 @@ class Wanted:
     feature: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def conditions(
+        self, table: type[Telemetry | Partial], hour: InstrumentedAttribute[datetime]
+    ) -> Iterator[ColumnElement[bool]]:
+        """Yield what a row of `table` must meet; `hour` is its column of the start of the hour."""
+        for column in ("metric_name", "cohort", "feature"):
+            value = getattr(self, column)
+            if value is not None:
+                yield getattr(table, column) == value
+        if self.since:
+            yield hour >= self.since
+        if self.until:
+            yield hour < self.until
 
 
 async def listed(
@@ -37,16 +50,9 @@ async def listed(
     query = (
         select(Telemetry)
         .where(Telemetry.org_id == org_id, Telemetry.project_id == project_id)
+        .where(*wanted.conditions(Telemetry, Telemetry.timestamp))
         .options(*(defer(sketch) for sketch in _SKETCHES))
     )
-    for column in ("metric_name", "cohort", "feature"):
-        value = getattr(wanted, column)
-        if value is not None:
-            query = query.where(getattr(Telemetry, column) == value)
-    if wanted.since:
-        query = query.where(Telemetry.timestamp >= wanted.since)
-    if wanted.until:
-        query = query.where(Telemetry.timestamp < wanted.until)
     return await page(session, query, KEY, after, limit)
 
 
