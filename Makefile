@@ -30,7 +30,7 @@ check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/unit/test_compose.py
 
-test-system: .venv/.dev ## tests on Debian's PostgreSQL 15, which is installed (root or sudo)
+test-system: .venv/.system ## tests on Debian's PostgreSQL 15, which is installed (root or sudo)
 	@sh requirements/debian.sh postgresql-15
 	@sh requirements/on-postgres-15.sh $(BIN)/pytest
 
@@ -43,6 +43,7 @@ bench-detection: .venv/.dev ## what the daily test costs and finds, simulated
 lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versions)
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(COMPILE) pyproject.toml --extra dev -c requirements/bootstrap.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra system -c requirements/dev.txt -o requirements/system.txt
 	$(COMPILE) pyproject.toml --extra stack -c requirements/dev.txt -o requirements/stack.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	$(BIN)/python -m cli.stack.lock_jars
@@ -58,3 +59,7 @@ clean: ## remove the virtualenv and caches
 .venv/.dev: requirements/bootstrap.txt requirements/dev.txt requirements/install.sh pyproject.toml
 	@$(INSTALL) dev
 	@touch $@ .venv/.stack
+
+.venv/.system: .venv/.dev requirements/system.txt
+	@$(INSTALL) system
+	@touch $@
