@@ -1,6 +1,6 @@
 from fastapi import APIRouter
 
-from api.caller import Member
+from api.caller import Person
 from api.schemas import Me, Organization
 from storage.reading import people
 
@@ -8,7 +8,7 @@ router = APIRouter(prefix="/v1", tags=["people"])
 
 
 @router.get("/me", response_model=Me)
-async def read_me(caller: Member) -> object:
+async def read_me(caller: Person) -> object:
     """Say who asks, for which organisation, and as what."""
     user, organization = await people.me(caller.session, caller.claims)
     return Me(
