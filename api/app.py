@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import problems
-from api.accept import json_is_accepted
+from api import failures
 from api.middleware import Envelope
-from api.openapi import document, problem_responses
+from api.openapi import document
 from api.routes import artifacts, health, me, projects, reports
 from api.services import services
 from settings import Settings
@@ -37,9 +36,9 @@ def application() -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     for router in (projects.router, artifacts.router, reports.router, me.router):
-        app.include_router(router, dependencies=[Depends(json_is_accepted)], responses=problem_responses())
+        app.include_router(router)
     app.include_router(health.router)
-    problems.install(app)
+    failures.install(app)
     app.add_middleware(Envelope)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

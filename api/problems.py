@@ -1,23 +1,13 @@
 """Errors as problem+json (RFC 9457), one type a cause."""
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from starlette.exceptions import HTTPException
-
-from api.auth.keys import IssuerAwayError
-from storage.database import AWAY, is_away
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:augentis:problem:"
-
-log = logging.getLogger(__name__)
 
 
 class Kind(NamedTuple):
@@ -38,14 +28,27 @@ IDENTITY_REFUSED = Kind(403, "identity-refused", "This identity cannot sign in")
 NOT_FOUND = Kind(404, "not-found", "Not there, or not yours")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not allowed here")
 NOT_ACCEPTABLE = Kind(406, "not-acceptable", "Only JSON is sent")
+CONFLICT = Kind(409, "conflict", "It conflicts with what is there")
+NAME_TAKEN = Kind(409, "name-taken", "The name is taken")
+PROJECT_LIMIT = Kind(409, "project-limit", "The organisation has as many projects as its tier allows")
+LAST_ADMIN = Kind(409, "last-admin", "An organisation keeps at least one ADMIN")
+STATUS_STEP = Kind(409, "status-step", "This status does not follow from that one")
+FROZEN = Kind(409, "frozen", "What is approved does not change")
+CIRCLE = Kind(409, "circle", "Nothing rests on itself")
 INVITATION_GONE = Kind(409, "invitation-gone", "The invitation cannot be accepted")
 CHOOSE_ORGANIZATION = Kind(409, "choose-organization", "A member of several organisations has to name one")
+IDEMPOTENCY_CONFLICT = Kind(409, "idempotency-conflict", "The Idempotency-Key belongs to another request")
+STALE = Kind(412, "stale", "It has changed since it was read")
+TOO_LARGE = Kind(413, "too-large", "The body is too large")
+UNSUPPORTED_MEDIA_TYPE = Kind(415, "unsupported-media-type", "Only JSON is understood")
 INVALID = Kind(422, "invalid-request", "The request is not valid")
+IF_MATCH_REQUIRED = Kind(428, "if-match-required", "Say which version is meant")
+TOO_MANY_REQUESTS = Kind(429, "too-many-requests", "Too many requests")
 INTERNAL = Kind(500, "internal", "The server failed")
 DATABASE_AWAY = Kind(503, "database-away", "The database does not answer")
 ISSUER_AWAY = Kind(503, "issuer-away", "The issuer's keys cannot be read")
 NOT_READY = Kind(503, "not-ready", "The service is not ready")
-_BY_STATUS = {kind.status: kind for kind in (NOT_FOUND, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE)}
+WHERE = "`errors` says what is wrong where"
 
 
 class FieldError(BaseModel):
@@ -73,12 +76,22 @@ class ProblemError(Exception):
     """Ends a request with a problem."""
 
     def __init__(
-        self, kind: Kind, detail: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        kind: Kind,
+        detail: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[FieldError] | None = None,
     ) -> None:
         super().__init__(detail or kind.title)
         self.kind = kind
         self.detail = detail
         self.headers = headers
+        self.errors = errors
+
+
+def invalid(path: str, message: str) -> ProblemError:
+    """Return the problem of one field that is not valid, to be raised; `path` is as in `body.name`."""
+    return ProblemError(INVALID, WHERE, errors=[FieldError(path=path, message=message)])
 
 
 def respond(
@@ -102,61 +115,3 @@ def respond(
     return Response(
         problem.model_dump_json(exclude_none=True), kind.status, dict(headers or {}), media_type=MEDIA_TYPE
     )
-
-
-def install(app: FastAPI) -> None:
-    """Let every error that a route can meet leave as a problem; the rest is `unexpected`."""
-    app.add_exception_handler(ProblemError, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(IssuerAwayError, _issuer_away)
-    for error in (DBAPIError, PoolTimeoutError, *AWAY):
-        app.add_exception_handler(error, _database)
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101  # as installed
-    return respond(request, error.kind, error.detail, headers=error.headers)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # as installed
-    faults = [
-        FieldError(path=".".join(str(part) for part in fault["loc"]), message=_message(fault))
-        for fault in error.errors()
-    ]
-    return respond(request, INVALID, "`errors` says what is wrong where", errors=faults)
-
-
-def _message(fault: Mapping[str, Any]) -> str:
-    return "there is no such parameter" if fault["type"] == "extra_forbidden" else str(fault["msg"])
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  # as installed
-    kind = _BY_STATUS.get(error.status_code)
-    if kind is None:
-        kind = Kind(error.status_code, "http", str(error.detail))
-    return respond(request, kind, headers=error.headers)
-
-
-async def _issuer_away(request: Request, error: Exception) -> Response:
-    return respond(request, ISSUER_AWAY, str(error), headers={"Retry-After": "30"})
-
-
-async def _database(request: Request, error: Exception) -> Response:
-    if isinstance(error, DBAPIError) and not _is_away(error):
-        return await unexpected(request, error)
-    log.warning("the database does not answer: %s", error)
-    return respond(request, DATABASE_AWAY, headers={"Retry-After": "5"})
-
-
-def _is_away(error: DBAPIError) -> bool:
-    return error.connection_invalidated or isinstance(error, InterfaceError) or is_away(error)
-
-
-async def unexpected(request: Request, error: Exception) -> Response:
-    """Log an error that nobody expected, and return what its caller may know of it."""
-    # What happened is the log's to say: a stack trace in a response tells strangers how we are built.
-    log.error("request %s failed", request.scope.get("request_id"), exc_info=error)
-    return respond(request, INTERNAL)

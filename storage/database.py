@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -88,6 +88,22 @@ def _driver_error(error: BaseException | None) -> BaseException | None:
     while isinstance(error, DBAPIError | EmulatedDBAPIException):
         error = error.orig if isinstance(error, DBAPIError) else error.__cause__
     return error
+
+
+class Refusal(NamedTuple):
+    """What PostgreSQL refused: its SQLSTATE, the constraint that was broken ('' if none), its message."""
+
+    sqlstate: str
+    constraint: str
+    message: str
+
+
+def refusal(error: DBAPIError) -> Refusal | None:
+    """Return what PostgreSQL refused; None where the driver never asked it."""
+    cause = _driver_error(error)
+    if not isinstance(cause, asyncpg.PostgresError) or cause.sqlstate is None:
+        return None
+    return Refusal(cause.sqlstate, cause.constraint_name or "", cause.message or "")
 
 
 def _address(url: str) -> str:

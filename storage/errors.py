@@ -23,3 +23,27 @@ class NotAnAdminError(StorageError):
 
 class NotApprovableError(StorageError):
     """The version is approved already, or a later one is."""
+
+
+class IdentityRefusedError(StorageError):
+    """No user and no invitation is for this identity, or its e-mail is another identity's."""
+
+
+class InvitationGoneError(StorageError):
+    """The invitation is not there, not for this e-mail, revoked, used or expired."""
+
+
+class NotThereError(StorageError):
+    """The row is not there, or not within sight."""
+
+
+class StaleError(StorageError):
+    """The row has changed since it was read; `version` is the current one."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the current version is {version}")
+        self.version = version
+
+
+class NotAllowedError(StorageError):
+    """The row may be seen and not changed."""

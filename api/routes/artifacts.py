@@ -1,17 +1,16 @@
 from uuid import UUID
 
-from fastapi import APIRouter
-
-from api import problems
+from api import problems, routing
+from api.answers import answers
 from api.caller import Member
 from api.problems import ProblemError
 from api.schemas import Artifact, ArtifactDetail
 from storage.reading import artifacts
 
-router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+router = routing.router("/v1/artifacts", "artifacts")
 
 
-@router.get("/{artifact_id}", response_model=ArtifactDetail)
+@router.get("/{artifact_id}", response_model=ArtifactDetail, responses=answers(problems.NOT_FOUND))
 async def read_artifact(caller: Member, artifact_id: UUID) -> object:
     """Read one version of an artifact, with its content and what it rests on."""
     found = await artifacts.one(caller.session, caller.org_id, artifact_id)

@@ -1,10 +1,9 @@
-from fastapi import APIRouter
-
+from api import routing
 from api.caller import Person
 from api.schemas import Me, Organization
 from storage.reading import people
 
-router = APIRouter(prefix="/v1", tags=["people"])
+router = routing.router("/v1", "people")
 
 
 @router.get("/me", response_model=Me)

@@ -1,10 +1,11 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from api import problems
+from api import problems, routing
+from api.answers import answers
 from api.caller import Caller, Member
 from api.paging import Page, Paging, cut
 from api.parameters import Label, Since, Until
@@ -13,7 +14,7 @@ from api.schemas import Artifact, Project, Telemetry
 from metrics.names import Metric
 from storage.reading import artifacts, open_hours, projects, telemetry
 
-router = APIRouter(prefix="/v1/projects", tags=["projects"])
+router = routing.router("/v1/projects", "projects")
 
 _BY_TIME = TypeAdapter(tuple[AwareDatetime, UUID])
 _BY_SERIES = TypeAdapter(tuple[AwareDatetime, Label, Label, Label])
@@ -59,13 +60,13 @@ async def list_projects(caller: Member, filters: Annotated[ProjectFilters, Query
     return cut(rows, filters.limit, lambda row: (row.created_at, row.id), Project)
 
 
-@router.get("/{project_id}", response_model=Project)
+@router.get("/{project_id}", response_model=Project, responses=answers(problems.NOT_FOUND))
 async def read_project(caller: Member, project_id: UUID) -> object:
     """Read a project."""
     return await _project(caller, project_id)
 
 
-@router.get("/{project_id}/telemetry", response_model=Page[Telemetry])
+@router.get("/{project_id}/telemetry", response_model=Page[Telemetry], responses=answers(problems.NOT_FOUND))
 async def list_telemetry(
     caller: Member, project_id: UUID, filters: Annotated[TelemetryFilters, Query()]
 ) -> object:
@@ -85,7 +86,7 @@ async def list_telemetry(
     return cut(found, filters.limit, open_hours.place, Telemetry)
 
 
-@router.get("/{project_id}/artifacts", response_model=Page[Artifact])
+@router.get("/{project_id}/artifacts", response_model=Page[Artifact], responses=answers(problems.NOT_FOUND))
 async def list_artifacts(
     caller: Member, project_id: UUID, filters: Annotated[ArtifactFilters, Query()]
 ) -> object:

@@ -1,10 +1,11 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, TypeAdapter
 
-from api import problems
+from api import problems, routing
+from api.answers import answers
 from api.caller import Member
 from api.paging import Page, Paging, cut
 from api.parameters import Since
@@ -13,7 +14,7 @@ from api.schemas import CascadeAnalysis, DivergenceReport, DivergenceReportDetai
 from detectors.divergence import Classification, DivergenceType
 from storage.reading import reports
 
-router = APIRouter(prefix="/v1/divergence-reports", tags=["divergence reports"])
+router = routing.router("/v1/divergence-reports", "divergence reports")
 
 _BY_TIME = TypeAdapter(tuple[AwareDatetime, UUID])
 
@@ -44,7 +45,7 @@ async def list_divergence_reports(caller: Member, filters: Annotated[ReportFilte
     return cut(rows, filters.limit, lambda row: (row.detected_at, row.id), DivergenceReport)
 
 
-@router.get("/{report_id}", response_model=DivergenceReportDetail)
+@router.get("/{report_id}", response_model=DivergenceReportDetail, responses=answers(problems.NOT_FOUND))
 async def read_divergence_report(caller: Member, report_id: UUID) -> object:
     """Read a report, with its cascade analysis."""
     found = await reports.one(caller.session, caller.org_id, report_id)

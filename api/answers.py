@@ -1,0 +1,79 @@
+"""What routes answer instead, for the OpenAPI document: each route its own problems, with an example each."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from api import etags, problems
+from api.problems import MEDIA_TYPE, PREFIX, Kind
+
+Answers = dict[int | str, dict[str, Any]]
+REF = "#/components/schemas/{model}"
+_ANY = (
+    problems.NOT_ACCEPTABLE,
+    problems.INVALID,
+    problems.TOO_MANY_REQUESTS,
+    problems.INTERNAL,
+    problems.DATABASE_AWAY,
+    problems.ISSUER_AWAY,
+)
+_TOKEN = (problems.NO_TOKEN, problems.BAD_TOKEN, problems.NOT_A_MEMBER, problems.WRONG_WORKSPACE)
+_BODY = (problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
+
+
+def answers(*kinds: Kind) -> Answers:
+    """Return the description of these problems, by status: `responses=answers(problems.NOT_FOUND)`."""
+    found: Answers = {}
+    for kind in kinds:
+        found = merged(found, {kind.status: _response([_example(kind)])})
+    return found
+
+
+def merged(first: Answers, second: Answers) -> Answers:
+    """Return both; problems of one status stand beside one another."""
+    both = {**first, **second}
+    for status in first.keys() & second.keys():
+        both[status] = _response([*_examples(first[status]), *_examples(second[status])])
+    return dict(sorted(both.items(), key=lambda item: str(item[0])))
+
+
+def usual(
+    methods: Iterable[str], *, takes_body: bool, token: bool, asks: set[Callable[..., Any] | None]
+) -> Iterator[Kind]:
+    """Yield what a route answers by what it is, whatever it does; `asks` are its dependencies."""
+    yield from _ANY
+    yield from _TOKEN if token else ()
+    yield from _BODY if takes_body else ()
+    if token and set(methods) & {"POST", "PUT", "PATCH", "DELETE"}:
+        yield problems.ROLE_TOO_LOW
+        yield problems.SCOPE_MISSING
+    if token and "POST" in methods:
+        yield problems.IDEMPOTENCY_CONFLICT
+    if etags.wanted in asks:
+        yield problems.IF_MATCH_REQUIRED
+    if asks & {etags.wanted, etags.wanted_if_any}:
+        yield problems.STALE
+
+
+def _example(kind: Kind) -> tuple[str, dict[str, Any]]:
+    value: dict[str, Any] = {
+        "type": PREFIX + kind.slug,
+        "title": kind.title,
+        "status": kind.status,
+        "instance": "/v1/projects",
+        "request_id": "2f1c2a52-61a5-4f0a-9a5f-0c2b7f2f7a10",
+    }
+    if kind is problems.INVALID:
+        value["errors"] = [{"path": "query.limit", "message": "Input should be less than or equal to 200"}]
+    return kind.slug, {"summary": kind.title, "value": value}
+
+
+def _examples(response: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return list(response["content"][MEDIA_TYPE]["examples"].items())
+
+
+def _response(examples: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    named = dict(examples)
+    return {
+        "description": "; ".join(example["summary"] for example in named.values()),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}, "examples": named}},
+    }

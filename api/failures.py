@@ -1,0 +1,105 @@
+"""Every error that a request can end with, as the problem that its caller may know of."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from api import problems, refusals
+from api.auth.keys import IssuerAwayError
+from api.bodies import Unreadable
+from api.etags import etag
+from api.problems import FieldError, Kind, ProblemError, respond
+from storage.database import AWAY, is_away
+from storage.errors import NotAllowedError, NotThereError, StaleError
+
+log = logging.getLogger(__name__)
+
+_BY_STATUS = {
+    kind.status: kind
+    for kind in (
+        problems.NOT_FOUND,
+        problems.METHOD_NOT_ALLOWED,
+        problems.NOT_ACCEPTABLE,
+        problems.TOO_LARGE,
+    )
+}
+
+
+def install(app: FastAPI) -> None:
+    """Let every error that a route can meet leave as a problem; the rest is `unexpected`."""
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(IssuerAwayError, _issuer_away)
+    for edit in (NotThereError, StaleError, NotAllowedError):
+        app.add_exception_handler(edit, _edit)
+    for error in (DBAPIError, PoolTimeoutError, *AWAY):
+        app.add_exception_handler(error, _database)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101  # as installed
+    return respond(request, error.kind, error.detail, headers=error.headers, errors=error.errors)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # as installed
+    faults = [_fault(fault) for fault in error.errors()]
+    return respond(request, problems.INVALID, problems.WHERE, errors=faults)
+
+
+def _fault(fault: Mapping[str, Any]) -> FieldError:
+    unread = fault.get("input")
+    if isinstance(unread, Unreadable):
+        return FieldError(path=unread.path, message=unread.reason)
+    return FieldError(path=".".join(str(part) for part in fault["loc"]), message=_message(fault))
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return f"there is no such {'field' if fault['loc'][0] == 'body' else 'parameter'}"
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # as installed
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        kind = Kind(error.status_code, "http", str(error.detail))
+    return respond(request, kind, headers=error.headers)
+
+
+async def _issuer_away(request: Request, error: Exception) -> Response:
+    return respond(request, problems.ISSUER_AWAY, str(error), headers={"Retry-After": "30"})
+
+
+async def _edit(request: Request, error: Exception) -> Response:
+    if isinstance(error, StaleError):
+        return respond(request, problems.STALE, str(error), headers={"ETag": etag(error.version)})
+    kind = problems.NOT_FOUND if isinstance(error, NotThereError) else problems.ROLE_TOO_LOW
+    return respond(request, kind, str(error))
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and not _is_away(error):
+        refused = refusals.problem(error)
+        return await (_problem(request, refused) if refused else unexpected(request, error))
+    log.warning("the database does not answer: %s", error)
+    return respond(request, problems.DATABASE_AWAY, headers={"Retry-After": "5"})
+
+
+def _is_away(error: DBAPIError) -> bool:
+    return error.connection_invalidated or isinstance(error, InterfaceError) or is_away(error)
+
+
+async def unexpected(request: Request, error: Exception) -> Response:
+    """Log an error that nobody expected, and return what its caller may know of it."""
+    # What happened is the log's to say: a stack trace in a response tells strangers how we are built.
+    log.error("request %s failed", request.scope.get("request_id"), exc_info=error)
+    return respond(request, problems.INTERNAL)

@@ -1,0 +1,88 @@
+"""What the database refuses, as the problem it is: by SQLSTATE, and by the constraint that was broken.
+
+The codes AG0xx are raised by our own triggers and functions, in words that a caller may read.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
+
+from api import problems
+from api.problems import Kind, ProblemError
+from storage.database import Refusal, refusal
+
+_OURS: Mapping[str, Kind] = {
+    "AG001": problems.PROJECT_LIMIT,
+    "AG002": problems.LAST_ADMIN,
+    "AG003": problems.STATUS_STEP,
+    "AG004": problems.FROZEN,
+    "AG005": problems.INVITATION_GONE,
+    "AG006": problems.IDENTITY_REFUSED,
+    "AG007": problems.CIRCLE,
+}
+_PRIVILEGE = "42501"
+_UNIQUE = "23505"
+_FOREIGN_KEY = "23503"
+_BAD_VALUE = {"23502", "23514", "22001", "22003", "22008", "22P02", "22P05", "22021"}
+_TRY_AGAIN = {"40001", "40P01"}
+
+
+class Taken(NamedTuple):
+    """What a broken UNIQUE means."""
+
+    kind: Kind
+    detail: str
+
+
+class Missing(NamedTuple):
+    """What a broken FOREIGN KEY means: the body's field, and what it should have named."""
+
+    field: str
+    thing: str
+
+
+TAKEN: Mapping[str, Taken] = {
+    "uq_workspace_org_id_name": Taken(problems.NAME_TAKEN, "a workspace of the organisation has this name"),
+    "uq_project_live_name": Taken(problems.NAME_TAKEN, "a project of the workspace has this name"),
+    "uq_tag_org_id_artifact_id_tag_name": Taken(problems.CONFLICT, "the version has this tag"),
+    "pk_artifact_dependency": Taken(problems.CONFLICT, "the version rests on that one already"),
+    "pk_project_access": Taken(problems.CONFLICT, "the member has a role in this project"),
+    "uq_invitation_pending": Taken(problems.CONFLICT, "an invitation for this address is pending"),
+}
+MISSING: Mapping[str, Missing] = {
+    "fk_project_org_id_workspace_id": Missing("workspace_id", "workspace"),
+    "fk_machine_key_org_id_project_id": Missing("project_id", "project"),
+    "fk_project_access_org_id_user_id": Missing("user_id", "member"),
+    "fk_artifact_dependency_org_id_project_id_depends_on_id": Missing(
+        "depends_on_id", "artifact in this project"
+    ),
+}
+
+
+def problem(error: DBAPIError) -> ProblemError | None:
+    """Return the problem that the caller has made, or None where the fault is ours."""
+    refused = refusal(error)
+    if refused is None:
+        return None
+    if refused.sqlstate in _OURS:
+        return ProblemError(_OURS[refused.sqlstate], refused.message)
+    if refused.sqlstate == _PRIVILEGE:
+        return ProblemError(problems.ROLE_TOO_LOW)
+    if refused.sqlstate in _TRY_AGAIN:
+        return ProblemError(
+            problems.DATABASE_AWAY, "others changed the same things: try again", {"Retry-After": "1"}
+        )
+    if refused.sqlstate in _BAD_VALUE:
+        return problems.invalid("body", f"a value is not allowed ({refused.constraint or refused.message})")
+    return _broken(refused)
+
+
+def _broken(refused: Refusal) -> ProblemError | None:
+    if refused.sqlstate == _UNIQUE and refused.constraint in TAKEN:
+        taken = TAKEN[refused.constraint]
+        return ProblemError(taken.kind, taken.detail)
+    if refused.sqlstate == _FOREIGN_KEY and refused.constraint in MISSING:
+        missing = MISSING[refused.constraint]
+        return problems.invalid(f"body.{missing.field}", f"there is no such {missing.thing}")
+    return None

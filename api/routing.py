@@ -1,0 +1,92 @@
+"""What every route under /v1 has without its author's doing: strict JSON, 304, its errors described."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response, params
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from api import etags
+from api.accept import json_is_accepted
+from api.answers import Answers, answers, merged, usual
+from api.bodies import MAX_BYTES, JsonRequest, json_is_sent
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class OpenRoute(APIRoute):
+    """A route that may be asked without a token."""
+
+    asks_for_a_token = False
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: set[str] | list[str] | None = None,
+        dependencies: Sequence[params.Depends] | None = None,
+        responses: Answers | None = None,
+        **more: Any,
+    ) -> None:
+        methods = set(methods or ["GET"])
+        rules = [Depends(rule) for rule in self.rules(methods)]
+        super().__init__(
+            path,
+            endpoint,
+            methods=methods,
+            dependencies=[*rules, *(dependencies or [])],
+            responses=responses,
+            **{**more, "max_body_size": MAX_BYTES},
+        )
+        kinds = usual(
+            methods,
+            takes_body=self.body_field is not None,
+            token=self.asks_for_a_token,
+            asks=set(_calls(self.dependant)),
+        )
+        self.responses = merged(answers(*kinds), self.responses)
+
+    def rules(self, methods: set[str]) -> list[Callable[..., Any]]:
+        """Return the dependencies that come before the route's own."""
+        return [json_is_accepted, *([json_is_sent] if methods & {"POST", "PUT", "PATCH"} else [])]
+
+    def get_route_handler(self) -> Handler:
+        """Wrap FastAPI's handler of the route."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return _not_modified(request, await handler(JsonRequest(request.scope, request.receive)))
+
+        return handle
+
+
+class Route(OpenRoute):
+    """A route that asks for a token."""
+
+    asks_for_a_token = True
+
+
+def open_router(prefix: str, tag: str) -> APIRouter:
+    """Return a router whose routes may be asked without a token."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=OpenRoute)
+
+
+def router(prefix: str, tag: str) -> APIRouter:
+    """Return a router whose routes ask for a token."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
+
+
+def _not_modified(request: Request, response: Response) -> Response:
+    tag = response.headers.get("etag")
+    if request.method == "GET" and tag and etags.is_known(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return response
+
+
+def _calls(dependant: Dependant) -> list[Callable[..., Any] | None]:
+    found = [dependant.call]
+    for inner in dependant.dependencies:
+        found += _calls(inner)
+    return found
