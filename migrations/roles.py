@@ -12,8 +12,9 @@ import asyncpg
 
 from settings import Settings, SettingsError
 
-GROUPS = ("augentis_api", "augentis_worker", "augentis_member_reader", "augentis_operator")
-DEFINERS = ("augentis_member_reader", "augentis_operator")
+DEFINERS = ("augentis_member_reader", "augentis_operator", "augentis_registrar", "augentis_keeper")
+"""Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
+GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)
 ATTRIBUTES = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 

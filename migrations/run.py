@@ -1,7 +1,8 @@
-"""`augentis migrate`: roles, schema, the key that claims are signed with, topics."""
+"""`augentis migrate`: roles, schema, months ahead, the key that claims are signed with, topics."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import asyncpg
 from alembic import command
@@ -14,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from migrations.alembic_config import alembic_config
 from migrations.roles import ensure_roles, owning_definers
 from settings import Settings
+from storage import partitions
 from storage.database import connection, engine, told_apart
 from storage.secrets import claims_pads
 
@@ -29,13 +31,21 @@ async def migrate_database(settings: Settings, target: str = "head") -> None:
     """
     url = settings.need("database_url")
     secret = settings.need("secret_key")
-    async with connection(url) as owner:
-        # Two that migrate at once would revoke each other's membership of the definers half-way.
-        await owner.execute("SELECT pg_advisory_lock($1)", ROLES_LOCK)
+    async with _alone(url) as owner:
         await ensure_roles(owner, settings)
         async with owning_definers(owner):
             await upgrade(url, target)
         await _sign_with(owner, secret)
+        if target == "head":
+            await partitions.make_ahead(owner)
+
+
+@asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Yield the owner's connection: two at once would revoke each other's membership of definers half-way."""
+    async with connection(url) as owner:
+        await owner.execute("SELECT pg_advisory_lock($1)", ROLES_LOCK)
+        yield owner
 
 
 async def upgrade(url: str, target: str = "head") -> None:
@@ -45,7 +55,8 @@ async def upgrade(url: str, target: str = "head") -> None:
 
 async def downgrade(url: str, target: str = "base") -> None:
     """Run the migrations down to `target`. Roles stay: they are the cluster's."""
-    await _with_connection(url, lambda open_: command.downgrade(_config(open_), target))
+    async with _alone(url) as owner, owning_definers(owner):
+        await _with_connection(url, lambda open_: command.downgrade(_config(open_), target))
 
 
 @functools.cache

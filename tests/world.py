@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
 from storage import tables
 from storage.database import engine
+from storage.partitions import BY_MONTH
 from storage.tables import Base
 from storage.tenancy import Claims
 from tests.databases import Database
@@ -67,6 +69,11 @@ async def build(database: Database) -> World:
         world.places[name] = Place(org, uuid4())
     mighty = engine(database.superuser_url, poolclass=NullPool)
     async with AsyncSession(mighty) as session, session.begin():
+        # What is made ahead depends on the day on which the tests run.
+        await session.execute(
+            text("SELECT ensure_partitions(:tables, ARRAY[CAST(:day AS date)])"),
+            {"tables": list(BY_MONTH), "day": HOUR.date()},
+        )
         for rows in (_people(world), _memberships(world), *map(_place, _named_places(world))):
             for row in rows:
                 session.add(row)

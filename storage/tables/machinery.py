@@ -43,7 +43,7 @@ class Partial(Base):
     __tablename__ = "partial"
     __table_args__ = (
         Index("ix_partial_dirty", "org_id", "project_id", "hour", postgresql_where=text("dirty")),
-        {"postgresql_with": {"fillfactor": "60"}},
+        {"postgresql_partition_by": "RANGE (hour)"},
     )
 
     org_id: Mapped[OrgKey]

@@ -25,6 +25,7 @@ class Telemetry(Base):
         one_of("unit", (*sorted(set(UNITS.values())), "rate")),
         CheckConstraint("extract(epoch FROM timestamp)::bigint % 3600 = 0", name="whole_hour"),
         Index("ix_telemetry_page", "org_id", "project_id", "metric_name", text("timestamp DESC")),
+        {"postgresql_partition_by": "RANGE (timestamp)"},
     )
 
     org_id: Mapped[OrgKey]

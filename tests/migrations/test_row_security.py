@@ -18,6 +18,7 @@ KEYS_WITHOUT_ORG = {
 
 TABLES = "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
 OURS = ("augentis_api", "augentis_worker", "augentis_member_reader", "augentis_operator")
+KEEPER = "augentis_keeper"
 
 
 async def fetch(database: Database, query: str) -> list[tuple[object, ...]]:
@@ -122,22 +123,51 @@ async def test_no_role_of_ours_is_mighty_or_owns_a_table(database: Database):
     logins = [urlsplit(url).username for url in (database.api_url, database.worker_url)]
     mighty = await fetch(
         database,
-        f"""SELECT rolname FROM pg_roles WHERE rolname IN {(*OURS, *logins)}
+        f"""SELECT rolname FROM pg_roles WHERE rolname IN {(*OURS, KEEPER, *logins)}
               AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)""",
     )
     assert mighty == []
-    owners = await fetch(database, f"SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE {TABLES}")
-    assert owners == [(database.owner,)]
+    owners = await fetch(
+        database,
+        f"""SELECT DISTINCT pg_get_userbyid(relowner), relkind = 'p' OR relispartition
+            FROM pg_class WHERE {TABLES}""",
+    )
+    assert set(owners) == {(database.owner, False), (KEEPER, True)}
+
+
+async def test_the_keeper_owns_months_and_sees_none(database: Database):
+    seen = await fetch(
+        database,
+        f"""SELECT tablename FROM pg_policies WHERE '{KEEPER}' = ANY (roles)
+            UNION ALL SELECT relname FROM pg_class
+            WHERE {TABLES} AND relowner <> '{KEEPER}'::regrole
+              AND has_any_column_privilege('{KEEPER}', oid, 'SELECT, INSERT, UPDATE')""",
+    )
+    assert seen == []
+    assert await fetch(database, f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{KEEPER}'") == [(False,)]
+
+
+async def test_a_partition_is_reached_through_its_parent_alone(database: Database):
+    parts = await fetch(database, f"SELECT relname FROM pg_class WHERE {TABLES} AND relispartition")
+    assert len(parts) >= 10
+    granted = await fetch(
+        database,
+        f"""SELECT relname, grantee::regrole FROM pg_class, aclexplode(relacl)
+            WHERE {TABLES} AND relispartition AND grantee <> relowner""",
+    )
+    assert granted == []
+    with_policy = await fetch(database, "SELECT DISTINCT tablename FROM pg_policies")
+    assert not set(with_policy) & set(parts)
 
 
 async def test_definer_functions_pin_their_search_path_and_belong_to_no_login(database: Database):
     functions = await fetch(
         database,
-        """SELECT p.proname, p.proconfig = ARRAY['search_path=""'], r.rolcanlogin
+        """SELECT p.proname, p.proconfig && ARRAY['search_path=""', 'search_path=pg_catalog, pg_temp'], r.rolcanlogin
            FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
            WHERE p.prosecdef AND p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)""",
     )
-    assert len(functions) == 7
+    assert len(functions) == 9
     assert [name for name, pinned, can_login in functions if not pinned or can_login] == []
 
 
@@ -151,6 +181,6 @@ async def test_nothing_in_auth_is_for_everybody(database: Database):
 
 
 async def test_no_view_looks_past_the_policies(database: Database):
-    """A view runs as its owner, partitions do not inherit: none of either without a decision here."""
+    """A view runs as its owner: none without a decision here."""
     assert await fetch(database, "SELECT viewname FROM pg_views WHERE schemaname = 'public'") == []
     assert await fetch(database, "SELECT matviewname FROM pg_matviews") == []

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from pathlib import Path
 
 import asyncpg
@@ -9,6 +10,7 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.schema import SchemaItem
 
 from migrations.alembic_config import alembic_config
 from migrations.run import downgrade, heads, migrate_database, pending, signs_with, upgrade
@@ -19,7 +21,8 @@ from storage.tables import Base
 from tests.databases import SECRET, Database
 
 TABLES = """SELECT relname FROM pg_class
-            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname"""
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+            ORDER BY relname"""
 
 
 async def tables(database: Database) -> set[str]:
@@ -61,7 +64,9 @@ async def test_the_tables_are_those_of_the_models(database: Database):
     found: list[object] = []
 
     def compare(connection: Connection) -> None:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_object": _is_no_partition}
+        )
         found.extend(compare_metadata(context, Base.metadata))
 
     owner = engine(database.owner_url, poolclass=NullPool)
@@ -70,19 +75,29 @@ async def test_the_tables_are_those_of_the_models(database: Database):
     assert found == []
 
 
+def _is_no_partition(item: SchemaItem, name: str | None, kind: str, *others: object) -> bool:
+    del item, others
+    return kind != "table" or re.search(r"_\d{4}_\d\d$", str(name)) is None
+
+
 CATALOGUE = {
     "columns": """SELECT c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod) || ' ' ||
-                         a.attnotnull::text || ' ' || a.attidentity::text || ' ' ||
+                         a.attnotnull::text || ' ' || a.attidentity::text || a.attgenerated::text || ' ' ||
                          coalesce(pg_get_expr(d.adbin, d.adrelid), '')
                   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
                   LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-                  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped
-                    AND c.relname <> 'alembic_version'""",
-    "constraints": """SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
-                      FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+                  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+                    AND NOT c.relispartition AND NOT a.attisdropped AND c.relname <> 'alembic_version'""",
+    "constraints": """SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(k.oid)
+                      FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+                      WHERE connamespace = 'public'::regnamespace AND NOT c.relispartition
                         AND conrelid::regclass::text <> 'alembic_version' AND contype <> 't'""",
-    "indexes": """SELECT indexname, indexdef FROM pg_indexes
-                  WHERE schemaname = 'public' AND tablename <> 'alembic_version'""",
+    "indexes": """SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index x
+                  JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
+                  WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
+                    AND c.relname <> 'alembic_version'""",
+    "months": """SELECT relname, pg_get_partkeydef(oid) FROM pg_class
+                 WHERE relnamespace = 'public'::regnamespace AND relkind = 'p'""",
 }
 
 
