@@ -1,32 +1,35 @@
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AwareDatetime, TypeAdapter
 
 from api import problems, routing
 from api.answers import answers
 from api.caller import Member
-from api.paging import Page, Paging, cut
+from api.paging import Page, Paging
 from api.parameters import Since
 from api.problems import ProblemError
 from api.schemas import CascadeAnalysis, DivergenceReport, DivergenceReportDetail
 from detectors.divergence import Classification, DivergenceType
 from storage.reading import reports
+from storage.reading.pages import Orders
 
 router = routing.router("/v1/divergence-reports", "divergence reports")
-
-_BY_TIME = TypeAdapter(tuple[AwareDatetime, UUID])
 
 
 class ReportFilters(Paging):
     """Which reports; `since` is about `detected_at`."""
+
+    orders: ClassVar[Orders] = reports.ORDERS
 
     project_id: UUID | None = None
     divergence_type: DivergenceType | None = None
     classification: Classification | None = None
     status: Literal["OPEN", "RESOLVED"] | None = None
     since: Since | None = None
+    sort: Literal[
+        "detected_at", "-detected_at", "created_at", "-created_at", "relative_gap", "-relative_gap"
+    ] = "-detected_at"
 
 
 @router.get("", response_model=Page[DivergenceReport])
@@ -39,10 +42,8 @@ async def list_divergence_reports(caller: Member, filters: Annotated[ReportFilte
         filters.status,
         filters.since,
     )
-    rows = await reports.listed(
-        caller.session, caller.org_id, wanted, after=filters.after(_BY_TIME), limit=filters.limit
-    )
-    return cut(rows, filters.limit, lambda row: (row.detected_at, row.id), DivergenceReport)
+    rows = await reports.listed(caller.session, caller.org_id, wanted, filters.part())
+    return filters.page(rows, DivergenceReport)
 
 
 @router.get("/{report_id}", response_model=DivergenceReportDetail, responses=answers(problems.NOT_FOUND))

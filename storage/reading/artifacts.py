@@ -1,42 +1,43 @@
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from storage.reading.pages import page
+from storage.reading.pages import Orders, Slice, page
 from storage.tables import Artifact, ArtifactDependency
 
-KEY = (Artifact.created_at, Artifact.id)
+ORDERS: Orders = {
+    "created_at": (Artifact.created_at, Artifact.id),
+    "type": (Artifact.type, Artifact.key, Artifact.version, Artifact.id),
+    "version": (Artifact.version, Artifact.id),
+}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which versions: None says all."""
+    """Which versions: None says all; `since` is about `created_at`, inclusive."""
 
     type: str | None = None
     key: str | None = None
     status: str | None = None
+    since: datetime | None = None
 
 
 async def listed(
-    session: AsyncSession,
-    org_id: UUID,
-    project_id: UUID,
-    wanted: Wanted,
-    *,
-    after: Sequence[object] | None,
-    limit: int,
+    session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, part: Slice
 ) -> list[Artifact]:
-    """Return a page of the project's artifact versions, without their content."""
+    """Return a part of the project's artifact versions, without their content."""
     query = select(Artifact).where(Artifact.org_id == org_id, Artifact.project_id == project_id)
     for column in ("type", "key", "status"):
         value = getattr(wanted, column)
         if value is not None:
             query = query.where(getattr(Artifact, column) == value)
-    return await page(session, query.options(defer(Artifact.content)), KEY, after, limit)
+    if wanted.since:
+        query = query.where(Artifact.created_at >= wanted.since)
+    return await page(session, query.options(defer(Artifact.content)), part)
 
 
 async def one(session: AsyncSession, org_id: UUID, artifact_id: UUID) -> tuple[Artifact, list[UUID]] | None:

@@ -1,6 +1,5 @@
 """The hours that are still open, as far as they are known: read from partials, and never detected on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from metrics.names import UNITS, Metric
 from storage.closing import HourCell, merged, telemetry_id
+from storage.reading.pages import Slice
 from storage.reading.telemetry import Wanted
-from storage.tables import Partial, ProjectClock, Telemetry
+from storage.tables import Partial, ProjectClock
 
 Position = tuple[datetime, str, str, str]
 
@@ -42,9 +42,9 @@ class OpenHour:
 
 
 async def listed(
-    session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, *, after: Sequence[object] | None
+    session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, part: Slice
 ) -> list[OpenHour]:
-    """Return the project's open hours below `after`, newest first."""
+    """Return all open hours of the project beyond the part's `after`, in its order."""
     closed_through = (
         select(ProjectClock.closed_through)
         .where(ProjectClock.org_id == org_id, ProjectClock.project_id == project_id)
@@ -58,16 +58,17 @@ async def listed(
     )
     rows = (await session.execute(query)).mappings().all()
     found = [_open(org_id, project_id, each, rows[0]["read_at"]) for each in merged(rows)]
-    return sorted((row for row in found if row and _is_below(row, after)), key=place, reverse=True)
+    return sorted((row for row in found if row and _is_beyond(row, part)), key=_place, reverse=part.falling)
 
 
-def place(row: OpenHour | Telemetry) -> Position:
-    """Return where a row stands in the order of pages, whose key this is."""
+def _place(row: OpenHour) -> Position:
     return (row.timestamp, str(row.metric_name), row.cohort, row.feature)
 
 
-def _is_below(row: OpenHour, after: Sequence[object] | None) -> bool:
-    return after is None or place(row) < tuple(after)
+def _is_beyond(row: OpenHour, part: Slice) -> bool:
+    if part.after is None:
+        return True
+    return _place(row) < tuple(part.after) if part.falling else _place(row) > tuple(part.after)
 
 
 def _open(org_id: UUID, project_id: UUID, each: HourCell, read_at: datetime) -> OpenHour | None:

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, tuple_
@@ -7,16 +8,27 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 Row = TypeVar("Row")
 Key = tuple[InstrumentedAttribute[Any], ...]
+Orders = Mapping[str, Key]
+"""The orders of a list, by the name of what it is sorted by; the columns of each tell rows apart."""
 
 
-async def page(
-    session: AsyncSession, query: Select[Row], key: Key, after: Sequence[object] | None, limit: int
-) -> list[Row]:
-    """Return `limit` + 1 rows below `after` at most, in falling order of `key`; the last says: more follow.
+@dataclass(frozen=True)
+class Slice:
+    """Which part of a list: `limit` rows beyond `after`, in the order of `key`, falling or rising."""
 
-    `key` must tell rows apart: pages by key neither skip nor repeat while rows are added.
+    key: Key
+    falling: bool
+    after: Sequence[object] | None
+    limit: int
+
+
+async def page(session: AsyncSession, query: Select[Row], part: Slice) -> list[Row]:
+    """Return `limit` + 1 rows at most; the last says: more follow.
+
+    Pages by key neither skip nor repeat while rows are added.
     """
-    if after is not None:
-        query = query.where(tuple_(*key) < tuple_(*after))
-    query = query.order_by(*(column.desc() for column in key)).limit(limit + 1)
-    return list((await session.scalars(query)).all())
+    if part.after is not None:
+        place, last = tuple_(*part.key), tuple_(*part.after)
+        query = query.where(place < last if part.falling else place > last)
+    order = (column.desc() if part.falling else column.asc() for column in part.key)
+    return list((await session.scalars(query.order_by(*order).limit(part.limit + 1))).all())

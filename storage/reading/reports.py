@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -6,10 +5,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.reading.pages import page
+from storage.reading.pages import Orders, Slice, page
 from storage.tables import CascadeAnalysis, DivergenceReport
 
-KEY = (DivergenceReport.detected_at, DivergenceReport.id)
+ORDERS: Orders = {
+    "detected_at": (DivergenceReport.detected_at, DivergenceReport.id),
+    "created_at": (DivergenceReport.created_at, DivergenceReport.id),
+    "relative_gap": (DivergenceReport.relative_gap, DivergenceReport.id),
+}
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,8 @@ class Wanted:
     since: datetime | None = None
 
 
-async def listed(
-    session: AsyncSession, org_id: UUID, wanted: Wanted, *, after: Sequence[object] | None, limit: int
-) -> list[DivergenceReport]:
-    """Return a page of the organisation's reports."""
+async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slice) -> list[DivergenceReport]:
+    """Return a part of the organisation's reports."""
     query = select(DivergenceReport).where(DivergenceReport.org_id == org_id)
     for column in ("project_id", "divergence_type", "classification", "status"):
         value = getattr(wanted, column)
@@ -34,7 +35,7 @@ async def listed(
             query = query.where(getattr(DivergenceReport, column) == value)
     if wanted.since:
         query = query.where(DivergenceReport.detected_at >= wanted.since)
-    return await page(session, query, KEY, after, limit)
+    return await page(session, query, part)
 
 
 async def one(

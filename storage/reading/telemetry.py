@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,10 +7,12 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer
 
-from storage.reading.pages import page
+from storage.reading.pages import Orders, Slice, page
 from storage.tables import Partial, Telemetry
 
-KEY = (Telemetry.timestamp, Telemetry.metric_name, Telemetry.cohort, Telemetry.feature)
+ORDERS: Orders = {
+    "timestamp": (Telemetry.timestamp, Telemetry.metric_name, Telemetry.cohort, Telemetry.feature)
+}
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,16 @@ class Wanted:
 
 
 async def listed(
-    session: AsyncSession,
-    org_id: UUID,
-    project_id: UUID,
-    wanted: Wanted,
-    *,
-    after: Sequence[object] | None,
-    limit: int,
+    session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, part: Slice
 ) -> list[Telemetry]:
-    """Return a page of the project's hourly rows, without their sketches."""
+    """Return a part of the project's hourly rows, without their sketches."""
     query = (
         select(Telemetry)
         .where(Telemetry.org_id == org_id, Telemetry.project_id == project_id)
         .where(*wanted.conditions(Telemetry, Telemetry.timestamp))
         .options(*(defer(sketch) for sketch in _SKETCHES))
     )
-    return await page(session, query, KEY, after, limit)
+    return await page(session, query, part)
 
 
 _SKETCHES = (Telemetry.latency_sketch, Telemetry.users_sketch, Telemetry.positive_users_sketch)
