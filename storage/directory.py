@@ -1,5 +1,6 @@
-"""Which organisations, projects and ingest keys there are, as the worker sees them."""
+"""Which organisations, projects and publishing keys there are, as the worker sees them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from storage.ledger import Connection
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An ingest key that is not revoked."""
+    """A key that may publish."""
 
     org_id: UUID
     project_id: UUID
@@ -25,14 +26,26 @@ class Everybody:
 
 
 async def everybody(connection: Connection) -> Everybody:
-    """Return all organisations, projects that are not archived, and live keys."""
+    """Return all organisations, projects that are not archived, and keys that may publish."""
     organizations = await connection.fetch("SELECT id FROM organization")
     projects = await connection.fetch("SELECT org_id, id FROM project WHERE NOT is_archived")
     keys = await connection.fetch(
-        "SELECT id, org_id, project_id, secret_sha256 FROM ingest_key WHERE revoked_at IS NULL"
+        """SELECT id, org_id, project_id, secret_sha256 FROM machine_key
+           WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+             AND 'publish' = ANY (scopes)"""
     )
     return Everybody(
         frozenset(row["id"] for row in organizations),
         frozenset((row["org_id"], row["id"]) for row in projects),
         {row["id"]: KeyRow(row["org_id"], row["project_id"], row["secret_sha256"]) for row in keys},
+    )
+
+
+async def note_use(connection: Connection, keys: Iterable[UUID]) -> None:
+    """Record that the keys were used, right to the minute."""
+    await connection.execute(
+        """UPDATE machine_key SET last_used_at = now()
+           WHERE id = ANY ($1::uuid[])
+             AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')""",
+        list(keys),
     )

@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import text
@@ -30,14 +30,43 @@ class Claims:
 
     def text(self, expires_at: float) -> str:
         """Return the claims as the database reads them; `expires_at` is epoch seconds."""
-        claims: dict[str, str | float] = {
-            "sub": str(self.user_id),
-            "org_id": str(self.org_id),
-            "db_exp": expires_at,
-        }
+        claims = {"sub": str(self.user_id), "org_id": str(self.org_id)}
         if self.workspace_id:
             claims["workspace_id"] = str(self.workspace_id)
-        return json.dumps(claims)
+        return _text(claims, expires_at)
+
+
+@dataclass(frozen=True)
+class KeyClaims:
+    """A machine that asks with its key. What the key is good for, the database knows."""
+
+    key_id: UUID
+    org_id: UUID
+
+    def text(self, expires_at: float) -> str:
+        """Return the claims as the database reads them; `expires_at` is epoch seconds."""
+        return _text({"key_id": str(self.key_id), "org_id": str(self.org_id)}, expires_at)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody whom an OpenID provider has identified, e-mail verified; not yet anybody of ours."""
+
+    provider: str
+    subject: str
+    email: str
+    full_name: str
+
+    def text(self, expires_at: float) -> str:
+        """Return the claims as the database reads them; `expires_at` is epoch seconds."""
+        return _text({"identity": asdict(self)}, expires_at)
+
+
+AnyClaims = Claims | KeyClaims | Identity
+
+
+def _text(claims: Mapping[str, object], expires_at: float) -> str:
+    return json.dumps({**claims, "db_exp": expires_at})
 
 
 @dataclass(frozen=True)
@@ -49,7 +78,7 @@ class TenantSessions:
     clock: Callable[[], float] = time.time
 
     @asynccontextmanager
-    async def open(self, claims: Claims | None, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+    async def open(self, claims: AnyClaims | None, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
         """Yield a session in one transaction, committed at the end unless an exception leaves the block.
 
         Raises:

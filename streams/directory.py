@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from settings.model import IngestAuth
-from storage import directory, ingest_keys
+from storage import directory, machine_keys
 from storage.directory import Everybody
 from storage.secrets import user_key
 from streams.fold import Headers, Tenant
@@ -64,9 +64,9 @@ class SnapshotDirectory:
 
     def _check_key(self, tenant: Tenant, headers: Headers) -> None:
         text = next((value.decode("ascii", "replace") for name, value in headers if name == KEY_HEADER), "")
-        key_id = ingest_keys.parse(text)
+        key_id = machine_keys.parse(text)
         row = self._all.keys.get(key_id) if key_id else None
-        if row is None or not ingest_keys.matches(text, row.secret_sha256):
+        if row is None or not machine_keys.matches(text, row.secret_sha256):
             raise Refused(Reason.BAD_KEY, "the ingest key is missing, unknown or revoked")
         if (row.org_id, row.project_id) != tenant.project:
             raise Refused(Reason.TENANT_MISMATCH, "the ingest key is another project's")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -28,13 +29,18 @@ class Place:
     project: UUID = field(default_factory=uuid4)
     artifact: UUID = field(default_factory=uuid4)
     code: UUID = field(default_factory=uuid4)
+    other: UUID = field(default_factory=uuid4)
     assumption: UUID = field(default_factory=uuid4)
     report: UUID = field(default_factory=uuid4)
+    key: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)
 class World:
-    """Ann administers A, max edits it, vic looks, fay has left; bob administers B; sam is in both."""
+    """Ann administers A, max edits it, vic looks, fay has left; bob administers B; sam is in both.
+
+    In project a1 cem, a MEMBER of A, may only comment; in a2 only look. Eve, a VIEWER of A, edits a1.
+    """
 
     database: Database
     a: UUID = field(default_factory=uuid4)
@@ -45,6 +51,8 @@ class World:
     fay: UUID = field(default_factory=uuid4)
     bob: UUID = field(default_factory=uuid4)
     sam: UUID = field(default_factory=uuid4)
+    cem: UUID = field(default_factory=uuid4)
+    eve: UUID = field(default_factory=uuid4)
     places: dict[str, Place] = field(default_factory=dict)
 
     def claims(self, who: str, org: str = "a", workspace: str | None = None) -> Claims:
@@ -60,6 +68,16 @@ class World:
         yield self.b, self.bob, "ADMIN", True
         yield self.a, self.sam, "ADMIN", True
         yield self.b, self.sam, "VIEWER", True
+        yield self.a, self.cem, "MEMBER", True
+        yield self.a, self.eve, "VIEWER", True
+
+    def accesses(self) -> Iterator[tuple[str, UUID, str]]:
+        yield "a1", self.cem, "COMMENTER"
+        yield "a2", self.cem, "VIEWER"
+        yield "a1", self.eve, "EDITOR"
+        # An ADMIN is one everywhere, whatever is written here.
+        yield "a1", self.ann, "VIEWER"
+        yield "b1", self.bob, "EDITOR"
 
 
 async def build(database: Database) -> World:
@@ -74,7 +92,8 @@ async def build(database: Database) -> World:
             text("SELECT ensure_partitions(:tables, ARRAY[CAST(:day AS date)])"),
             {"tables": list(BY_MONTH), "day": HOUR.date()},
         )
-        for rows in (_people(world), _memberships(world), *map(_place, _named_places(world))):
+        places = map(_place, _named_places(world))
+        for rows in (_people(world), _memberships(world), *places, _accesses(world)):
             for row in rows:
                 session.add(row)
                 # One by one: the models name their foreign keys, not their relationships.
@@ -90,7 +109,7 @@ def _named_places(world: World) -> Iterator[tuple[str, Place, UUID]]:
 def _people(world: World) -> Iterator[Base]:
     yield tables.Organization(id=world.a, name="Acme", slug="acme")
     yield tables.Organization(id=world.b, name="Beta", slug="beta")
-    for name in ("ann", "max", "vic", "fay", "bob", "sam"):
+    for name in ("ann", "max", "vic", "fay", "bob", "sam", "cem", "eve"):
         yield tables.User(id=getattr(world, name), email=f"{name}@people.example", full_name=name)
 
 
@@ -99,6 +118,22 @@ def _memberships(world: World) -> Iterator[Base]:
         yield tables.OrganizationMember(
             org_id=org, user_id=user, role_in_org=role, removed_at=None if stays else HOUR
         )
+
+
+def _accesses(world: World) -> Iterator[Base]:
+    for name, user, role in world.accesses():
+        place = world.places[name]
+        yield tables.ProjectAccess(org_id=place.org, project_id=place.project, user_id=user, role=role)
+    for org, admin in ((world.a, world.ann), (world.b, world.bob)):
+        yield tables.Invitation(
+            org_id=org,
+            id=uuid4(),
+            email="new@people.example",
+            role_in_org="MEMBER",
+            invited_by=admin,
+            expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+        )
+        yield tables.IdempotencyKey(org_id=org, actor_id=admin, key="once", request_sha256=b"")
 
 
 def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
@@ -120,13 +155,24 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
         type="PRD",
         key="prd",
         status="APPROVED",
+        approved_by=user,
+        approved_at=HOUR,
         content={"title": name},
         evidence_tier="E2",
         created_by=user,
     )
     yield tables.Artifact(**within, id=place.code, type="CODE_BACKEND", key="code", created_by=user)
+    yield tables.Artifact(**within, id=place.other, type="WIREFRAME", key="other", created_by=user)
     yield tables.ArtifactDependency(**within, artifact_id=place.code, depends_on_id=place.artifact)
-    yield tables.IngestKey(**within, id=uuid4(), name="key", secret_sha256=b"\0" * 32, created_by=user)
+    yield tables.Tag(**within, id=uuid4(), artifact_id=place.artifact, tag_name="vrc_gate_submission")
+    yield tables.MachineKey(
+        **within,
+        id=place.key,
+        name="key",
+        scopes=["publish", "read"],
+        secret_sha256=sha256(str(place.key).encode()).digest(),
+        created_by=user,
+    )
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)

@@ -141,7 +141,7 @@ class _ProjectRun:
         artifact = self.latest[name]
         approves = entry.approve and artifact.status not in LIVE_STATUSES
         if approves:
-            artifact = await approval.approve(self.session, self.claims, artifact.id, self.now)
+            artifact = await approval.approve(self.session, self.claims.org_id, artifact.id, self.now)
         return AppliedArtifact(entry.key, artifact.id, artifact.version, artifact.status, change, approves)
 
     async def _differs(self, known: Artifact, entry: ArtifactEntry) -> bool:

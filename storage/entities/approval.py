@@ -1,6 +1,7 @@
 """Approval: from now on a version's assumptions are watched, as they stand, and its predecessor's are not."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import exists, insert, select, update
@@ -11,24 +12,24 @@ from detectors.assumptions import Assumption, read_content
 from storage.errors import NotApprovableError
 from storage.tables import Artifact, AssumptionRow
 from storage.tables.product import LIVE_STATUSES
-from storage.tenancy import Claims
 
 
-async def approve(session: AsyncSession, claims: Claims, artifact_id: UUID, at: datetime) -> Artifact:
+async def approve(session: AsyncSession, org_id: UUID, artifact_id: UUID, at: datetime) -> Artifact:
     """Approve a version at `at`: freeze its assumptions as rows, supersede those of older versions.
 
-    An assumption's evidence tier is its own or else the artifact's, its `effective_from` its own or `at`.
+    A draft is submitted on the way: who may approve may submit. An assumption's evidence tier is its own or
+    else the artifact's, its `effective_from` its own or `at`.
 
     Raises:
         NotApprovableError: it is approved already, or a later version is, or it is not there.
         ContentError: `content.assumptions` cannot be read.
     """
-    artifact = await _approvable(session, claims.org_id, artifact_id)
+    artifact = await _approvable(session, org_id, artifact_id)
     read = read_content(artifact.content or {})
-    artifact.status = "APPROVED"
-    artifact.approved_by = claims.user_id
-    artifact.approved_at = at
-    await session.flush()
+    if artifact.status == "DRAFT":
+        await _step(session, artifact, status="REVIEW", submitted_at=at)
+    await _step(session, artifact, status="APPROVED", approved_at=at)
+    await session.refresh(artifact)
     await _supersede(session, artifact, at)
     if read.assumptions:
         rows = [_row(artifact, assumption, at) for assumption in read.assumptions]
@@ -55,6 +56,16 @@ async def _approvable(session: AsyncSession, org_id: UUID, artifact_id: UUID) ->
     if (await session.scalars(select(approved_later))).one():
         raise NotApprovableError(f"a later version of {artifact.key} than {artifact.version} is approved")
     return artifact
+
+
+async def _step(session: AsyncSession, artifact: Artifact, **values: Any) -> None:
+    """Take one step of the status; who takes it, and whether it is one, is the trigger's to say."""
+    await session.execute(
+        update(Artifact)
+        .where(Artifact.org_id == artifact.org_id, Artifact.id == artifact.id)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def _supersede(session: AsyncSession, artifact: Artifact, at: datetime) -> None:

@@ -37,7 +37,7 @@ async def found(owner_url: str, sessions: TenantSessions, *, slug: str, email: s
         workspace_id, project_id = await _project(session, claims, project)
         await projects.locked(session, org_id, project_id)
         missing = not await keys.has_one(session, org_id, project_id)
-        key = await keys.create(session, claims, project_id, "init") if missing else None
+        key = (await keys.create(session, claims, project_id, "init"))[1] if missing else None
     return Founded(org_id, slug, user_id, workspace_id, project_id, key)
 
 

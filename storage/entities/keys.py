@@ -1,35 +1,73 @@
-"""Rows of ingest keys; how a key is made and checked is in `storage.ingest_keys`."""
+"""Rows of machine keys; how a key is made and checked is in `storage.machine_keys`."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import ingest_keys
-from storage.tables import IngestKey
-from storage.tenancy import Claims
+from storage import machine_keys
+from storage.tables import MachineKey
+from storage.tables.access import SCOPES
+from storage.tenancy import Claims, KeyClaims, TenantSessions
+
+
+class KeyLogin(NamedTuple):
+    """What a key that was shown to us is good for."""
+
+    key_id: UUID
+    org_id: UUID
+    project_id: UUID
+    scopes: Sequence[str]
 
 
 async def has_one(session: AsyncSession, org_id: UUID, project_id: UUID) -> bool:
-    """Tell whether the project has an ingest key that is not revoked."""
-    query = select(IngestKey.id).where(
-        IngestKey.org_id == org_id, IngestKey.project_id == project_id, IngestKey.revoked_at.is_(None)
+    """Tell whether the project has a machine key that is not revoked."""
+    query = select(MachineKey.id).where(
+        MachineKey.org_id == org_id, MachineKey.project_id == project_id, MachineKey.revoked_at.is_(None)
     )
     return (await session.scalars(query.limit(1))).first() is not None
 
 
-async def create(session: AsyncSession, claims: Claims, project_id: UUID, name: str) -> str:
-    """Return the text of a new key; nobody can be told it again."""
-    key_id, text, sha256 = ingest_keys.make()
-    session.add(
-        IngestKey(
+async def create(
+    session: AsyncSession,
+    claims: Claims,
+    project_id: UUID,
+    name: str,
+    *,
+    scopes: Sequence[str] = SCOPES,
+    expires_at: datetime | None = None,
+) -> tuple[UUID, str]:
+    """Return the id and the text of a new key; nobody can be told the text again."""
+    key_id, key, sha256 = machine_keys.make()
+    await session.execute(
+        insert(MachineKey).values(
             org_id=claims.org_id,
             id=key_id,
             project_id=project_id,
             name=name,
+            scopes=list(scopes),
             secret_sha256=sha256,
             created_by=claims.user_id,
+            expires_at=expires_at,
         )
     )
-    await session.flush()
-    return text
+    return key_id, key
+
+
+async def login(sessions: TenantSessions, key: str) -> KeyLogin | None:
+    """Return what the key is good for, and note the use; None where it is unknown, revoked or expired."""
+    key_id = machine_keys.parse(key)
+    if key_id is None:
+        return None
+    # The nil organisation: before the key is found there is none to ask for.
+    async with sessions.open(KeyClaims(key_id, UUID(int=0))) as session:
+        row = (
+            await session.execute(
+                text("SELECT org_id, project_id, scopes FROM auth.key_login(:id, :sha256)"),
+                {"id": key_id, "sha256": machine_keys.digest(key)},
+            )
+        ).one_or_none()
+    return None if row is None else KeyLogin(key_id, *row)

@@ -37,3 +37,13 @@ async def find_member(owner_url: str, org: str, person: str = "") -> Member | No
     async with connection(owner_url) as owner:
         row = await owner.fetchrow("SELECT * FROM auth.find_member($1, $2)", org, person)
     return Member(*row) if row else None
+
+
+async def set_tier(owner_url: str, org: str, tier: str) -> UUID | None:
+    """Give `org` (slug or id) a subscription tier, and return its id; None where there is none.
+
+    What is there stays: a lower tier only stops what would be new.
+    """
+    async with connection(owner_url) as owner:
+        org_id: UUID | None = await owner.fetchval("SELECT auth.set_tier($1, $2)", org, tier)
+    return org_id

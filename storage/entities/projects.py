@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,11 +44,6 @@ async def change(session: AsyncSession, claims: Claims, project: Project, **fiel
         await session.execute(
             update(Project)
             .where(Project.org_id == claims.org_id, Project.id == project.id)
-            .values(
-                **differing,
-                last_updated_by=claims.user_id,
-                updated_at=func.now(),
-                version=Project.version + 1,
-            )
+            .values(**differing)
         )
     return bool(differing)

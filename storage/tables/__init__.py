@@ -1,5 +1,6 @@
 """The schema as SQLAlchemy tables: the truth that migrations are tested against."""
 
+from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.base import Base
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
 from storage.tables.machinery import (
@@ -10,8 +11,8 @@ from storage.tables.machinery import (
     ProjectClock,
     ProjectWatermark,
 )
-from storage.tables.people import IngestKey, Organization, OrganizationMember, User, Workspace
-from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project
+from storage.tables.people import Invitation, Organization, OrganizationMember, User, Workspace
+from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
 
 __all__ = [
@@ -23,15 +24,19 @@ __all__ = [
     "CascadeAnalysis",
     "DetectorState",
     "DivergenceReport",
-    "IngestKey",
+    "IdempotencyKey",
+    "Invitation",
+    "MachineKey",
     "Organization",
     "OrganizationMember",
     "Outbox",
     "Partial",
     "PartitionLedger",
     "Project",
+    "ProjectAccess",
     "ProjectClock",
     "ProjectWatermark",
+    "Tag",
     "Telemetry",
     "User",
     "Workspace",

@@ -54,3 +54,13 @@ def within_org(column: str, table: str, *, ondelete: str | None = None) -> Forei
     A key on the id alone would let one tenant attach rows to another's.
     """
     return ForeignKeyConstraint(["org_id", column], [f"{table}.org_id", f"{table}.id"], ondelete=ondelete)
+
+
+def within_project(column: str, table: str) -> ForeignKeyConstraint:
+    """Return the foreign key from (org_id, project_id, column) to a table of the same project.
+
+    Rights are per project: a row that names one project must not hang on another's.
+    """
+    return ForeignKeyConstraint(
+        ["org_id", "project_id", column], [f"{table}.org_id", f"{table}.project_id", f"{table}.id"]
+    )

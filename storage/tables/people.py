@@ -1,20 +1,21 @@
-"""Organisations, people and their keys (DataModel.md 1 to 3)."""
+"""Organisations, people and where they belong (DataModel.md 1 to 3)."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, Version, length, one_of, within_org
+from storage.tables.base import Base, CreatedAt, IdKey, Version, length, one_of
 
 TIERS = ("BASIC", "PRO", "ENTERPRISE")
 ROLES = ("ADMIN", "MEMBER", "VIEWER")
 AUTH_PROVIDERS = ("supabase", "google", "github")
+EMAIL = "email ~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$'"
 
 
 class Organization(Base):
-    """The tenant."""
+    """The tenant. Its limits follow from its tier; NULL is unlimited."""
 
     __tablename__ = "organization"
     __table_args__ = (
@@ -28,8 +29,12 @@ class Organization(Base):
     name: Mapped[str]
     slug: Mapped[str]
     subscription_tier: Mapped[str] = mapped_column(server_default=text("'BASIC'"))
-    max_projects: Mapped[int | None] = mapped_column(server_default=text("3"))
-    max_agents_per_project: Mapped[int] = mapped_column(server_default=text("1"))
+    max_projects: Mapped[int | None] = mapped_column(
+        Computed("CASE subscription_tier WHEN 'BASIC' THEN 3 WHEN 'PRO' THEN 20 END", persisted=True)
+    )
+    max_agents_per_project: Mapped[int] = mapped_column(
+        Computed("CASE subscription_tier WHEN 'BASIC' THEN 1 WHEN 'PRO' THEN 5 ELSE 20 END", persisted=True)
+    )
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -41,9 +46,10 @@ class User(Base):
 
     __tablename__ = "app_user"
     __table_args__ = (
-        CheckConstraint("email ~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$'", name="email_format"),
+        CheckConstraint(EMAIL, name="email_format"),
         length("full_name", 2, 100),
         one_of("auth_provider", AUTH_PROVIDERS),
+        UniqueConstraint("auth_provider", "auth_provider_id"),
         Index("uq_app_user_email", func.lower(text("email")), unique=True),
     )
 
@@ -53,7 +59,9 @@ class User(Base):
     auth_provider: Mapped[str] = mapped_column(server_default=text("'supabase'"))
     auth_provider_id: Mapped[str | None]
     created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
     last_login_at: Mapped[datetime | None]
+    version: Mapped[Version]
 
 
 class OrganizationMember(Base):
@@ -66,7 +74,40 @@ class OrganizationMember(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"), primary_key=True)
     role_in_org: Mapped[str]
     created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
     removed_at: Mapped[datetime | None]
+    version: Mapped[Version]
+
+
+class Invitation(Base):
+    """Somebody asked to join, by e-mail; accepted by who signs in with that address, verified."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        CheckConstraint(EMAIL, name="email_format"),
+        one_of("role_in_org", ROLES),
+        CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
+        CheckConstraint("accepted_at IS NULL OR revoked_at IS NULL", name="one_end"),
+        Index(
+            "uq_invitation_pending",
+            "org_id",
+            func.lower(text("email")),
+            unique=True,
+            postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL"),
+        ),
+        Index("ix_invitation_email", func.lower(text("email"))),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    id: Mapped[IdKey]
+    email: Mapped[str]
+    role_in_org: Mapped[str]
+    invited_by: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"))
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
+    revoked_at: Mapped[datetime | None]
 
 
 class Workspace(Base):
@@ -83,22 +124,3 @@ class Workspace(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     version: Mapped[Version]
-
-
-class IngestKey(Base):
-    """A machine's right to publish for one project; only the hash of its secret is kept."""
-
-    __tablename__ = "ingest_key"
-    __table_args__ = (
-        within_org("project_id", "project"),
-        Index("ix_ingest_key_project", "org_id", "project_id"),
-    )
-
-    org_id: Mapped[OrgKey]
-    id: Mapped[IdKey]
-    project_id: Mapped[UUID]
-    name: Mapped[str]
-    secret_sha256: Mapped[bytes]
-    created_by: Mapped[UUID | None]
-    created_at: Mapped[CreatedAt]
-    revoked_at: Mapped[datetime | None]

@@ -11,7 +11,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from detectors.divergence import DivergenceType
 from detectors.tiers import EvidenceTier
 from metrics.names import Metric
-from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, Version, length, one_of, within_org
+from storage.tables.base import (
+    Base,
+    CreatedAt,
+    IdKey,
+    OrgKey,
+    Version,
+    length,
+    one_of,
+    within_org,
+    within_project,
+)
 
 PHASES = ("DISCOVER", "DEFINE", "DESIGN", "DEVELOP", "DEPLOY")
 PROJECT_STATUSES = ("IN_PROGRESS", "PASSED", "CONDITIONAL", "FAILED")
@@ -74,7 +84,10 @@ class Project(Base):
 
 
 class Artifact(Base):
-    """One version of a document or of code. `key` tells artifacts of one type apart (ADR 0003)."""
+    """One version of a document or of code. `key` tells artifacts of one type apart (ADR 0003).
+
+    `version` is the specification's, given by the database; `revision` grows with every edit of the row.
+    """
 
     __tablename__ = "artifact"
     __table_args__ = (
@@ -83,8 +96,17 @@ class Artifact(Base):
         one_of("evidence_tier", EvidenceTier),
         length("key", 0, 100),
         CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("status <> 'REVIEW' OR submitted_at IS NOT NULL", name="submitted"),
+        CheckConstraint(
+            "(status IN ('APPROVED', 'DEPLOYED')) = (approved_at IS NOT NULL AND approved_by IS NOT NULL)",
+            name="approved",
+        ),
+        CheckConstraint(
+            "(status = 'DEPLOYED') = (deployed_at IS NOT NULL AND deployed_by IS NOT NULL)", name="deployed"
+        ),
         within_org("project_id", "project"),
         UniqueConstraint("org_id", "project_id", "type", "key", "version"),
+        UniqueConstraint("org_id", "project_id", "id"),
         Index("ix_artifact_latest", "project_id", "type", text("version DESC")),
         Index("ix_artifact_org_created", "org_id", text("created_at DESC")),
         Index("ix_artifact_evidence_tier", "evidence_tier"),
@@ -100,10 +122,34 @@ class Artifact(Base):
     content: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     evidence_tier: Mapped[str] = mapped_column(server_default=text("'E0'"))
     created_by: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"))
+    submitted_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
     approved_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
+    deployed_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
     created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    submitted_at: Mapped[datetime | None]
     approved_at: Mapped[datetime | None]
     deployed_at: Mapped[datetime | None]
+    revision: Mapped[Version]
+
+
+class Tag(Base):
+    """A word on an artifact version, to find it by (DataModel.md 6)."""
+
+    __tablename__ = "tag"
+    __table_args__ = (
+        length("tag_name", 1, 100),
+        within_project("artifact_id", "artifact"),
+        UniqueConstraint("org_id", "artifact_id", "tag_name"),
+        Index("ix_tag_name", "org_id", "tag_name"),
+    )
+
+    org_id: Mapped[OrgKey]
+    id: Mapped[IdKey]
+    project_id: Mapped[UUID]
+    artifact_id: Mapped[UUID]
+    tag_name: Mapped[str]
+    created_at: Mapped[CreatedAt]
 
 
 class ArtifactDependency(Base):
@@ -111,9 +157,8 @@ class ArtifactDependency(Base):
 
     __tablename__ = "artifact_dependency"
     __table_args__ = (
-        within_org("artifact_id", "artifact"),
-        within_org("depends_on_id", "artifact"),
-        within_org("project_id", "project"),
+        within_project("artifact_id", "artifact"),
+        within_project("depends_on_id", "artifact"),
         CheckConstraint("artifact_id <> depends_on_id", name="not_itself"),
         Index("ix_artifact_dependency_depends_on", "org_id", "depends_on_id"),
     )
@@ -130,8 +175,7 @@ class AssumptionRow(Base):
 
     __tablename__ = "assumption"
     __table_args__ = (
-        within_org("project_id", "project"),
-        within_org("artifact_id", "artifact"),
+        within_project("artifact_id", "artifact"),
         UniqueConstraint("org_id", "artifact_id", "key"),
         one_of("metric_name", Metric),
         one_of("operator", (">=", "<=", "within")),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cli.exits import Exit
-from storage import ingest_keys
+from storage import machine_keys
 from tests.databases import Database
 from tests.integration.conftest import Augentis
 
@@ -56,9 +56,9 @@ def test_init_makes_what_a_team_needs_to_begin(augentis: Augentis, database: Dat
     made = json.loads(augentis.out)
     assert list(made) == ["org_id", "org_slug", "user_id", "workspace_id", "project_id", "ingest_key"]
     assert made["org_slug"] == "acme"
-    [key] = fetch(database, "SELECT * FROM ingest_key")
-    assert ingest_keys.parse(made["ingest_key"]) == key["id"]
-    assert ingest_keys.matches(made["ingest_key"], key["secret_sha256"])
+    [key] = fetch(database, "SELECT * FROM machine_key")
+    assert machine_keys.parse(made["ingest_key"]) == key["id"]
+    assert machine_keys.matches(made["ingest_key"], key["secret_sha256"])
     assert str(key["project_id"]) == made["project_id"]
     [member] = fetch(database, "SELECT * FROM organization_members")
     assert (str(member["user_id"]), member["role_in_org"]) == (made["user_id"], "ADMIN")
@@ -70,7 +70,7 @@ def test_init_twice_changes_nothing_and_tells_no_secret(augentis: Augentis, data
     assert augentis(*INIT, "--json") == Exit.DONE
     assert json.loads(augentis.out) == first | {"ingest_key": None}
     assert "shown only once" in augentis.err
-    for table in ("organization", "app_user", "workspace", "project", "ingest_key"):
+    for table in ("organization", "app_user", "workspace", "project", "machine_key"):
         assert fetch(database, f"SELECT count(*) FROM {table}") == [{"count": 1}]
 
 

@@ -39,7 +39,7 @@ async def test_founding_at_once(database: Database):
     made = await asyncio.gather(*(init(database) for _ in range(TIMES)))
     assert len({(one.org_id, one.user_id, one.workspace_id, one.project_id) for one in made}) == 1
     assert sum(one.ingest_key is not None for one in made) == 1
-    tables = ("organization", "app_user", "organization_members", "workspace", "project", "ingest_key")
+    tables = ("organization", "app_user", "organization_members", "workspace", "project", "machine_key")
     assert await counts(database, *tables) == [1] * len(tables)
 
 

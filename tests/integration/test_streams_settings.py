@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from storage import ingest_keys
+from storage import machine_keys
 from storage.secrets import seal
 from tests.streaming import NOW, RAW, Process, Project, System, eventually, sample
 
@@ -42,7 +42,7 @@ async def test_with_keys_a_message_counts_for_the_project_of_its_key_alone(syste
             await send_with(system, project): "bad_key",
             await send_with(system, project, (name, b"")): "bad_key",
             await send_with(system, project, (name, b"no key \xff")): "bad_key",
-            await send_with(system, project, (name, ingest_keys.make()[1].encode())): "bad_key",
+            await send_with(system, project, (name, machine_keys.make()[1].encode())): "bad_key",
             await send_with(system, project, (name, right[:-1] + b"!")): "bad_key",
             await send_with(system, project, (name.upper(), right)): "bad_key",
             await send_with(system, project, (name, foreign)): "tenant_mismatch",
@@ -58,9 +58,9 @@ async def test_with_keys_a_message_counts_for_the_project_of_its_key_alone(syste
         assert await system.count(third) == 0
         assert right.decode() not in worker.log
 
-        key_id = ingest_keys.parse(right.decode())
+        key_id = machine_keys.parse(right.decode())
         async with system.superuser() as connection:
-            await connection.execute("UPDATE ingest_key SET revoked_at = now() WHERE id = $1", key_id)
+            await connection.execute("UPDATE machine_key SET revoked_at = now() WHERE id = $1", key_id)
     with system.worker(AUGENTIS_INGEST_AUTH="key"):  # a worker notices within 30 s; a new one at once
         revoked = await send_with(system, project, (name, right))
         await system.read()

@@ -91,7 +91,7 @@ CATALOGUE = {
     "constraints": """SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(k.oid)
                       FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
                       WHERE connamespace = 'public'::regnamespace AND NOT c.relispartition
-                        AND conrelid::regclass::text <> 'alembic_version' AND contype <> 't'""",
+                        AND conrelid::regclass::text <> 'alembic_version' AND contype NOT IN ('t', 'n')""",
     "indexes": """SELECT i.relname, pg_get_indexdef(i.oid) FROM pg_index x
                   JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
                   WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition

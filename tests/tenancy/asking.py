@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
 from storage.database import engine
-from storage.tenancy import Claims, TenantSessions
+from storage.tenancy import AnyClaims, TenantSessions
 from tests.databases import SECRET, Database
 
 DENIED = "42501"
@@ -23,7 +23,7 @@ class Undo(Exception):  # noqa: N818  # no error: what is asked for
 
 
 @asynccontextmanager
-async def asking(database: Database, claims: Claims | None) -> AsyncIterator[AsyncSession]:
+async def asking(database: Database, claims: AnyClaims | None) -> AsyncIterator[AsyncSession]:
     """Yield a session of the API's role with these claims, or with none; undone at the end."""
     api = engine(database.api_url, poolclass=NullPool)
     try:
@@ -56,7 +56,7 @@ async def posing(
         yield session
 
 
-def fields(claims: Claims) -> dict[str, object]:
+def fields(claims: AnyClaims) -> dict[str, object]:
     found: dict[str, object] = json.loads(claims.text(time.time() + 60))
     return found
 

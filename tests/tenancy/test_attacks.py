@@ -24,6 +24,10 @@ STATEMENTS = [
     "SELECT * FROM auth.claims_key",
     "SELECT auth.create_organization('mine', 'Mine', 'me@people.example')",
     "SELECT * FROM auth.find_member('acme', '')",
+    "SELECT auth.set_tier('acme', 'ENTERPRISE')",
+    "SELECT auth.sign_in()",
+    "SELECT auth.accept_invitation(gen_random_uuid())",
+    "SET ROLE augentis_registrar",
     "ALTER TABLE telemetry DISABLE ROW LEVEL SECURITY",
     "ALTER TABLE telemetry NO FORCE ROW LEVEL SECURITY",
     "DROP POLICY org_of_token ON telemetry",
@@ -105,6 +109,22 @@ async def test_temporary_tables_do_not_take_the_place_of_memberships(world: Worl
         assert await rows(session, "SELECT * FROM project") == []
 
 
+async def test_a_temporary_type_is_not_taken_for_a_built_in_one(world: World):
+    """A domain's CHECK would run with the rights of the function that casts to it."""
+    async with asking(world.database, world.claims("bob", "a")) as session:
+        for statement in (
+            """CREATE FUNCTION pg_temp.spy(text) RETURNS boolean LANGUAGE plpgsql AS
+               $$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$""",
+            "CREATE DOMAIN pg_temp.uuid AS pg_catalog.text CHECK (pg_temp.spy(VALUE))",
+        ):
+            await session.execute(text(statement))
+        with pytest.raises(DBAPIError, match="run as"):
+            await rows(session, "SELECT 'x'::pg_temp.uuid")
+    async with asking(world.database, world.claims("bob", "a")) as session:
+        await session.execute(text("CREATE DOMAIN pg_temp.uuid AS pg_catalog.text CHECK (VALUE = 'never')"))
+        assert await rows(session, "SELECT auth.my_role(), auth.uid()") == [(None, world.bob)]
+
+
 async def test_an_error_does_not_tell_whether_anothers_row_exists(world: World):
     """A key of another tenant's row is as good as any: composite keys make no conflict, no reference."""
     there = world.places["b1"]
@@ -139,8 +159,8 @@ async def test_the_self_check_finds_what_is_wrong(world: World):
     async with world.database.sessions() as sessions, world.database.superuser() as connection:
         await connection.execute("ALTER TABLE telemetry NO FORCE ROW LEVEL SECURITY")
         await connection.execute("CREATE POLICY leak ON workspace FOR SELECT TO augentis_api USING (true)")
-        await connection.execute("DROP POLICY org_of_token ON workspace")
-        await connection.execute("DROP POLICY workspace_of_token ON workspace")
+        for policy in ("org_of_token", "people_only", "in_workspace"):
+            await connection.execute(f"DROP POLICY {policy} ON workspace")
         other = TenantSessions(sessions.engine, SECRET + "?")
         faults = await isolation_faults(other)
         await _repair(connection)
@@ -158,7 +178,9 @@ async def _repair(connection: object) -> None:
         "DROP POLICY leak ON workspace",
         """CREATE POLICY org_of_token ON workspace AS RESTRICTIVE TO augentis_api
            USING (org_id = (SELECT auth.org_id())) WITH CHECK (org_id = (SELECT auth.org_id()))""",
-        """CREATE POLICY workspace_of_token ON workspace AS RESTRICTIVE TO augentis_api
+        """CREATE POLICY people_only ON workspace AS RESTRICTIVE TO augentis_api
+           USING ((SELECT auth.uid()) IS NOT NULL)""",
+        """CREATE POLICY in_workspace ON workspace AS RESTRICTIVE TO augentis_api
            USING ((SELECT auth.workspace_id()) IS NULL OR id = (SELECT auth.workspace_id()))""",
     ):
         await connection.execute(statement)  # type: ignore[attr-defined]

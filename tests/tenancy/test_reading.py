@@ -2,23 +2,26 @@
 
 import json
 import time
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from storage.secrets import claims_signature
 from storage.tables import Base
-from storage.tenancy import Claims
+from storage.tenancy import AnyClaims, Claims, Identity, KeyClaims
 from tests.databases import SECRET
 from tests.tenancy.asking import DENIED, asking, fields, posing, rows, sqlstate
 from tests.world import World
 
 OF_A_PROJECT = {
     "project": "id",
+    "project_access": "project_id",
     "artifact": "project_id",
     "artifact_dependency": "project_id",
+    "tag": "project_id",
     "assumption": "project_id",
-    "ingest_key": "project_id",
+    "machine_key": "project_id",
     "telemetry": "project_id",
     "divergence_report": "project_id",
     "cascade_analysis": "project_id",
@@ -28,6 +31,10 @@ OF_A_PROJECT = {
 }
 OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "organization": "id"}
 OF_PEOPLE = {"app_user"}
+OF_ADMINS = {"invitation"}
+OF_ONESELF = {"idempotency_key"}
+# What a machine's key shows; the rest is people's.
+OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key"}
 NOT_FOR_THE_API = {
     "partition_ledger",
     "batch_seen",
@@ -35,14 +42,15 @@ NOT_FOR_THE_API = {
     "outbox",
 }
 
-TENANTS = {**OF_A_PROJECT, **dict.fromkeys(OF_AN_ORGANISATION, "")}
+TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF]
+MEMBERS = ("ann", "max", "vic", "sam", "cem", "eve")
 
 
 def test_every_table_is_looked_at_here():
-    assert {*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_PEOPLE, *NOT_FOR_THE_API} == set(Base.metadata.tables)
+    assert {*TENANTS, *OF_PEOPLE, *NOT_FOR_THE_API} == set(Base.metadata.tables)
 
 
-async def seen(world: World, table: str, claims: Claims | None, column: str) -> set[object]:
+async def seen(world: World, table: str, claims: AnyClaims | None, column: str) -> set[object]:
     async with asking(world.database, claims) as session:
         return {row[0] for row in await rows(session, f"SELECT {column} FROM {table}")}
 
@@ -50,7 +58,7 @@ async def seen(world: World, table: str, claims: Claims | None, column: str) -> 
 @pytest.mark.parametrize(("table", "column"), OF_A_PROJECT.items())
 async def test_a_member_sees_the_projects_of_the_tokens_organisation(world: World, table: str, column: str):
     a1, a2, b1 = (world.places[name].project for name in ("a1", "a2", "b1"))
-    for who in ("ann", "max", "vic", "sam"):
+    for who in MEMBERS:
         assert await seen(world, table, world.claims(who), column) == {a1, a2}, who
     for who in ("bob", "sam"):
         assert await seen(world, table, world.claims(who, "b"), column) == {b1}, who
@@ -58,7 +66,7 @@ async def test_a_member_sees_the_projects_of_the_tokens_organisation(world: Worl
 
 @pytest.mark.parametrize(("table", "column"), OF_AN_ORGANISATION.items())
 async def test_a_member_sees_the_tokens_organisation(world: World, table: str, column: str):
-    for who in ("ann", "max", "vic", "sam"):
+    for who in MEMBERS:
         assert await seen(world, table, world.claims(who), column) == {world.a}, who
     for who in ("bob", "sam"):
         assert await seen(world, table, world.claims(who, "b"), column) == {world.b}, who
@@ -118,8 +126,78 @@ async def test_a_token_of_a_workspace_shows_that_workspace_alone(world: World):
     assert await seen(world, "workspace", world.claims("ann", workspace="a1"), "id") == {inside}
 
 
+@pytest.mark.parametrize("table", sorted(OF_ADMINS))
+async def test_what_is_the_admins_is_seen_by_them_alone(world: World, table: str):
+    assert await seen(world, table, world.claims("ann"), "org_id") == {world.a}
+    assert await seen(world, table, world.claims("bob", "b"), "org_id") == {world.b}
+    for why, claims in {
+        "a member": world.claims("max"),
+        "looks only": world.claims("vic"),
+        "edits one project": world.claims("eve"),
+        "an ADMIN, by a token of one workspace": world.claims("ann", workspace="a1"),
+        "a VIEWER there": world.claims("sam", "b"),
+    }.items():
+        assert await seen(world, table, claims, "org_id") == set(), why
+
+
+@pytest.mark.parametrize("table", sorted(OF_ONESELF))
+async def test_what_is_ones_own_is_seen_by_no_colleague(world: World, table: str):
+    assert await seen(world, table, world.claims("ann"), "actor_id") == {world.ann}
+    for who in set(MEMBERS) - {"ann"}:
+        assert await seen(world, table, world.claims(who), "actor_id") == set(), who
+
+
+@pytest.mark.parametrize("table", sorted(OF_KEYS))
+async def test_a_key_shows_its_own_project_alone(world: World, table: str):
+    here, there = world.places["a1"], world.places["b1"]
+    column = OF_A_PROJECT[table]
+    assert await seen(world, table, KeyClaims(here.key, world.a), column) == {here.project}
+    assert await seen(world, table, KeyClaims(there.key, world.b), column) == {there.project}
+    for why, claims in {
+        "another organisation's": KeyClaims(here.key, world.b),
+        "nobody's": KeyClaims(uuid4(), world.a),
+        "a person is no key": KeyClaims(world.ann, world.a),
+    }.items():
+        assert await seen(world, table, claims, column) == set(), why
+
+
+@pytest.mark.parametrize("end", ["revoked_at = now()", "expires_at = now()", "scopes = '{publish}'"])
+async def test_a_key_that_is_revoked_expired_or_for_publishing_shows_nothing(world: World, end: str):
+    key = KeyClaims(world.places["a1"].key, world.a)
+    assert await seen(world, "telemetry", key, "org_id")
+    async with world.database.superuser() as connection:
+        before = await connection.fetchrow("SELECT * FROM machine_key WHERE id = $1", key.key_id)
+        await connection.execute(f"UPDATE machine_key SET {end} WHERE id = $1", key.key_id)
+        try:
+            assert await seen(world, "telemetry", key, "org_id") == set()
+        finally:
+            await connection.execute(
+                "UPDATE machine_key SET revoked_at = NULL, expires_at = NULL, scopes = $2 WHERE id = $1",
+                key.key_id,
+                before["scopes"],
+            )
+
+
+@pytest.mark.parametrize("table", sorted({*TENANTS, *OF_PEOPLE} - OF_KEYS - {"organization"}))
+async def test_people_and_their_rights_are_not_for_keys(world: World, table: str):
+    column = "id" if table in OF_PEOPLE else "org_id"
+    assert await seen(world, table, world.claims("ann"), column)
+    assert await seen(world, table, KeyClaims(world.places["a1"].key, world.a), column) == set()
+
+
+async def test_the_hash_of_a_key_is_shown_to_nobody(world: World):
+    with pytest.raises(DBAPIError, match="permission denied"):
+        await seen(world, "machine_key", world.claims("ann"), "secret_sha256")
+
+
+async def test_an_identity_is_nobody_yet(world: World):
+    identity = Identity("google", "subject", "ann@people.example", "ann")
+    for table in (*TENANTS, *OF_PEOPLE):
+        assert await seen(world, table, identity, "1") == set(), table
+
+
 async def test_colleagues_are_seen_and_strangers_are_not(world: World):
-    colleagues = {world.ann, world.max, world.vic, world.fay, world.sam}
+    colleagues = {getattr(world, name) for name in (*MEMBERS, "fay")}
     assert await seen(world, "app_user", world.claims("ann"), "id") == colleagues
     assert await seen(world, "app_user", world.claims("bob", "b"), "id") == {world.bob, world.sam}
 

@@ -6,7 +6,7 @@ import pytest
 from storage.tables import Base
 from tests.world import World
 
-READS = {"organization", "project", "ingest_key", "assumption", "artifact", "artifact_dependency"}
+READS = {"organization", "project", "machine_key", "assumption", "artifact", "artifact_dependency"}
 WRITES = {
     "partition_ledger",
     "partial",
@@ -19,7 +19,7 @@ WRITES = {
     "detector_state",
     "outbox",
 }
-DELETES = {"batch_seen", "outbox"}
+DELETES = {"batch_seen", "outbox", "idempotency_key"}
 EVERY = sorted(Base.metadata.tables)
 
 

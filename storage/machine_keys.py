@@ -1,4 +1,4 @@
-"""Ingest keys: `agk_<id, 32 hex>_<secret, 43 characters of base64url>`; the whole text is hashed and kept."""
+"""Machine keys: `agk_<id, 32 hex>_<secret, 43 characters of base64url>`; of the whole text a hash is kept."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ def make() -> tuple[UUID, str, bytes]:
     """Return a new key: its id, its text (shown once) and the sha256 that is stored."""
     key_id = uuid4()
     text = f"agk_{key_id.hex}_{secrets.token_urlsafe(32)}"
-    return key_id, text, _digest(text)
+    return key_id, text, digest(text)
 
 
 def parse(text: str) -> UUID | None:
@@ -24,9 +24,10 @@ def parse(text: str) -> UUID | None:
 
 def matches(text: str, sha256: bytes) -> bool:
     """Tell, in constant time, whether `text` is the key that was stored as `sha256`."""
-    return hmac.compare_digest(_digest(text), sha256)
+    return hmac.compare_digest(digest(text), sha256)
 
 
-def _digest(text: str) -> bytes:
+def digest(text: str) -> bytes:
+    """Return the sha256 that is stored of a key."""
     # 256 random bits need no slow hash: there is no dictionary to try.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
