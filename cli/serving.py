@@ -48,16 +48,26 @@ def serve(configured: Settings, host: str, port: int) -> None:
     # uvicorn raises the signal again when it is done; asked to stop, we have.
     signal.signal(signal.SIGTERM, lambda *_: None)
     config = uvicorn.Config(app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; the connections it accepts send at once.
+
+    asyncio forgoes TCP_NODELAY for a socket handed to it. Head and body are two writes: with Nagle's
+    algorithm the second waits for the client's delayed acknowledgement, 40 ms.
+
+    Raises:
+        CommandError: the address is taken, or not of this machine.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise CommandError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def _reach(configured: Settings) -> None:
