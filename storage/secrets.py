@@ -20,7 +20,16 @@ def derive(secret: str, purpose: str) -> bytes:
 
 def seal(secret: str) -> Fernet:
     """Return the cipher of dead letters that wait in the outbox."""
-    return Fernet(base64.urlsafe_b64encode(derive(secret, "outbox")))
+    return _cipher(secret, "outbox")
+
+
+def answer_seal(secret: str) -> Fernet:
+    """Return the cipher of answers that are kept for a repeated request."""
+    return _cipher(secret, "answers")
+
+
+def _cipher(secret: str, purpose: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(derive(secret, purpose)))
 
 
 def user_key(secret: str, org_id: bytes) -> bytes:
