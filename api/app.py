@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from api import failures
 from api.middleware import Envelope
 from api.openapi import document
-from api.routes import artifacts, health, me, projects, reports
+from api.routes import artifacts, health, me, projects, reports, sessions, wellknown
 from api.services import services
 from settings import Settings
 
@@ -35,9 +35,8 @@ def application() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    for router in (projects.router, artifacts.router, reports.router, me.router):
-        app.include_router(router)
-    app.include_router(health.router)
+    for routes in (projects, artifacts, reports, me, sessions, health, wellknown):
+        app.include_router(routes.router)
     failures.install(app)
     app.add_middleware(Envelope)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,4 +1,4 @@
-"""Who asks, settled for every route: a valid token, a standing membership, a session that sees one tenant."""
+"""What a request may do, settled for every route: a standing membership, a session that sees one tenant."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,21 +6,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import problems
-from api.auth.tokens import BadTokenError
+from api.asking import Asker
 from api.problems import ProblemError
 from api.services import of
+from storage.entities.keys import KeyLogin
 from storage.reading import people
-from storage.tenancy import Claims
-
-_bearer = HTTPBearer(
-    auto_error=False,
-    bearerFormat="JWT",
-    description="a token of the issuer (`augentis token` in development)",
-)
+from storage.tenancy import Claims, KeyClaims
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,7 @@ class Caller:
     """Who asks; `session` sees what they may see. `project_id` is all that a machine key reads, else None."""
 
     session: AsyncSession
-    claims: Claims
+    claims: Claims | KeyClaims
     project_id: UUID | None
 
     @property
@@ -39,7 +33,7 @@ class Caller:
     @property
     def actor_id(self) -> UUID:
         """The person, or the machine key."""
-        return self.claims.user_id
+        return self.claims.key_id if isinstance(self.claims, KeyClaims) else self.claims.user_id
 
 
 @dataclass(frozen=True)
@@ -61,63 +55,69 @@ class PersonCaller(Caller):
             raise ProblemError(problems.ROLE_TOO_LOW, f"this asks for {' or '.join(roles)}")
 
 
-async def _asker(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Claims:
-    if credentials is None:
-        raise ProblemError(
-            problems.NO_TOKEN,
-            "send the header `Authorization: Bearer <token>`",
-            {"WWW-Authenticate": 'Bearer realm="augentis"'},
-        )
-    try:
-        return await of(request).verifier.verify(credentials.credentials)
-    except BadTokenError as error:
-        raise ProblemError(
-            problems.BAD_TOKEN,
-            str(error),
-            {"WWW-Authenticate": 'Bearer realm="augentis", error="invalid_token"'},
-        ) from error
+async def _person_claims(asker: Asker) -> Claims:
+    if isinstance(asker, KeyLogin):
+        raise ProblemError(problems.ROLE_TOO_LOW, "a machine key only reads, and nothing about people")
+    return asker
 
 
-async def _standing(session: AsyncSession, claims: Claims) -> PersonCaller:
-    standing = await people.standing(session, claims)
-    if standing.role is None:
+_PersonClaims = Annotated[Claims, Depends(_person_claims)]
+
+
+async def standing(session: AsyncSession, claims: Claims) -> PersonCaller:
+    """Return the person with the role that they have now.
+
+    Raises:
+        ProblemError: not-a-member, or wrong-workspace.
+    """
+    found = await people.standing(session, claims)
+    if found.role is None:
         raise ProblemError(problems.NOT_A_MEMBER, "the membership has ended, or there never was one")
-    if not standing.workspace_is_theirs:
+    if not found.workspace_is_theirs:
         raise ProblemError(problems.WRONG_WORKSPACE)
-    return PersonCaller(session, claims, None, standing.role)
+    return PersonCaller(session, claims, None, found.role)
 
 
-async def _reading(
-    request: Request, asker: Annotated[Claims, Depends(_asker)]
-) -> AsyncIterator[PersonCaller]:
-    async with of(request).sessions.open(asker, read_only=True) as session:
-        yield await _standing(session, asker)
+async def _person(request: Request, claims: _PersonClaims) -> AsyncIterator[PersonCaller]:
+    async with of(request).sessions.open(claims, read_only=True) as session:
+        yield await standing(session, claims)
 
 
-async def _writing(
-    request: Request, asker: Annotated[Claims, Depends(_asker)]
-) -> AsyncIterator[PersonCaller]:
-    async with of(request).sessions.open(asker) as session:
-        yield await _standing(session, asker)
+async def _member(request: Request, asker: Asker) -> AsyncIterator[Caller]:
+    claims = _key_claims(asker) if isinstance(asker, KeyLogin) else asker
+    async with of(request).sessions.open(claims, read_only=True) as session:
+        if isinstance(asker, KeyLogin):
+            yield Caller(session, claims, asker.project_id)
+        else:
+            yield await standing(session, asker)
+
+
+def _key_claims(login: KeyLogin) -> KeyClaims:
+    if "read" not in login.scopes:
+        raise ProblemError(problems.SCOPE_MISSING, "this asks for a key with scope `read`")
+    return KeyClaims(login.key_id, login.org_id)
+
+
+async def _editor(request: Request, claims: _PersonClaims) -> AsyncIterator[PersonCaller]:
+    async with of(request).sessions.open(claims) as session:
+        yield await standing(session, claims)
 
 
 # `function`: the transaction ends before the response is sent, however slow its reader, and a commit that
 # fails is still an error of the request.
 
 # Reads: a person or a machine key.
-Member = Annotated[Caller, Depends(_reading, scope="function")]
+Member = Annotated[Caller, Depends(_member, scope="function")]
 # Reads about people: persons only.
-Person = Annotated[PersonCaller, Depends(_reading, scope="function")]
+Person = Annotated[PersonCaller, Depends(_person, scope="function")]
 # Writes: persons only, of any role; what the role may is the route's to ask, or the database's to judge.
-Editor = Annotated[PersonCaller, Depends(_writing, scope="function")]
+Editor = Annotated[PersonCaller, Depends(_editor, scope="function")]
 
 
-async def _administering(caller: Editor) -> PersonCaller:
+async def _admin(caller: Editor) -> PersonCaller:
     caller.require("ADMIN")
     return caller
 
 
 # Writes that only an ADMIN may.
-Admin = Annotated[PersonCaller, Depends(_administering, scope="function")]
+Admin = Annotated[PersonCaller, Depends(_admin, scope="function")]

@@ -34,7 +34,7 @@ class Envelope:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers[HEADER] = scope["request_id"]
-                headers["Cache-Control"] = "no-store"
+                headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 

@@ -1,15 +1,20 @@
-"""What a request needs: sessions of a tenant, and the check of tokens."""
+"""What a request needs: sessions of a tenant, the check of tokens, the sign-in of people."""
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
 
-from api.auth import development
+from api.auth import development, sessions
+from api.auth.identities import Provider
 from api.auth.keys import IssuerKeys, Key, loader
-from api.auth.tokens import Verifier
-from settings import Settings, SettingsError
+from api.auth.minting import ALGORITHM
+from api.auth.sessions import SessionIssuer
+from api.auth.signed import Verifier
+from api.auth.tokens import AccessTokens
+from settings import OidcProvider, Settings, SettingsError
 from storage.database import engine
 from storage.tenancy import TenantSessions
 
@@ -21,7 +26,9 @@ class Services:
     """Of one process; `close` at its end."""
 
     sessions: TenantSessions
-    verifier: Verifier
+    tokens: AccessTokens
+    issuer: SessionIssuer
+    providers: Mapping[str, Provider]
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -34,9 +41,18 @@ def services(settings: Settings) -> Services:
     Raises:
         SettingsError: a setting is missing, or the address of the issuer's keys is not fit.
     """
+    secret = settings.need("secret_key")
+    issuer = SessionIssuer(
+        sessions.session_key(secret),
+        settings.jwt_audience,
+        int(settings.session_life.total_seconds()),
+        time.time,
+    )
     return Services(
-        TenantSessions(engine(settings.need("database_url_api")), settings.need("secret_key")),
-        _verifier(settings),
+        TenantSessions(engine(settings.need("database_url_api")), secret),
+        AccessTokens({verifier.issuer: verifier for verifier in (_verifier(settings), issuer.verifier())}),
+        issuer,
+        {name: _provider(name, provider) for name, provider in settings.oidc_providers.items()},
     )
 
 
@@ -58,22 +74,28 @@ class _DevelopmentKeys:
 
 
 def _verifier(settings: Settings) -> Verifier:
+    audience = settings.jwt_audience
     if settings.jwt_issuer is None:
         log.warning(
             "AUGENTIS_JWT_ISSUER is not set: tokens of the development issuer in %s are accepted; "
             "whoever reads that folder can be anybody",
             settings.home,
         )
-        return Verifier(
-            development.ISSUER,
-            settings.jwt_audience,
-            development.ALGORITHM,
-            _DevelopmentKeys(settings),
-            time.time,
-        )
+        return Verifier(development.ISSUER, audience, ALGORITHM, _DevelopmentKeys(settings), time.time)
+    if settings.jwt_issuer == sessions.ISSUER:
+        raise SettingsError(f"AUGENTIS_JWT_ISSUER: {sessions.ISSUER} is the name of our own sessions")
     try:
         load = loader(settings.need("jwt_jwks"))
     except ValueError as error:
         raise SettingsError(f"AUGENTIS_JWT_JWKS: {error}") from error
     keys = IssuerKeys(load, settings.jwt_alg, time.monotonic)
-    return Verifier(settings.jwt_issuer, settings.jwt_audience, settings.jwt_alg, keys, time.time)
+    return Verifier(settings.jwt_issuer, audience, settings.jwt_alg, keys, time.time)
+
+
+def _provider(name: str, configured: OidcProvider) -> Provider:
+    keys = IssuerKeys(loader(configured.jwks), configured.alg, time.monotonic)
+    # An id_token alone says who somebody is: an access token of the same issuer (at+jwt) does not.
+    types = frozenset({"jwt"})
+    return Provider(
+        name, Verifier(configured.issuer, configured.audience, configured.alg, keys, time.time, types)
+    )

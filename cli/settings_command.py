@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -38,6 +39,8 @@ def _shown(value: Any, *, secret: bool) -> str | int | None:
         return "set" if value is not None else "not set"
     if isinstance(value, timedelta):
         return _duration(value)
+    if isinstance(value, Mapping):
+        return json.dumps({name: entry.model_dump() for name, entry in value.items()}) if value else None
     return value if value is None or isinstance(value, int) else str(value)
 
 

@@ -6,9 +6,12 @@ names it (`stack/env.json`, written by `augentis stack up`); the environment alw
 
 from settings.durations import Duration, parse_duration
 from settings.model import Settings, SettingsError, default_home, embedded_env_file, load
+from settings.oidc import OidcProvider, ProviderName
 
 __all__ = [
     "Duration",
+    "OidcProvider",
+    "ProviderName",
     "Settings",
     "SettingsError",
     "default_home",

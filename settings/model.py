@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from settings.durations import Duration
+from settings.oidc import Algorithm, OidcProviders
 
 IngestAuth = Literal["open", "key", "topic"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -129,8 +130,19 @@ class Settings(BaseSettings):
     jwt_jwks: str | None = Field(
         None, alias="AUGENTIS_JWT_JWKS", description="file or https address of the issuer's public keys"
     )
-    jwt_alg: Literal["ES256", "RS256", "EdDSA"] = Field(
-        "ES256", alias="AUGENTIS_JWT_ALG", description="the one algorithm accepted"
+    jwt_alg: Algorithm = Field("ES256", alias="AUGENTIS_JWT_ALG", description="the one algorithm accepted")
+    session_life: Duration = Field(
+        timedelta(hours=1),
+        alias="AUGENTIS_SESSION_LIFE",
+        ge=timedelta(minutes=1),
+        le=timedelta(hours=12),
+        description="how long a token of POST /v1/sessions is good, 1m to 12h",
+    )
+    oidc_providers: OidcProviders = Field(
+        default_factory=dict,
+        alias="AUGENTIS_OIDC_PROVIDERS",
+        description="who may sign in: JSON, supabase, google or github to issuer, audience, jwks (file or "
+        "https address) and alg (RS256)",
     )
 
     webhook_url: HttpUrl | None = Field(

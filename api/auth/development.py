@@ -6,16 +6,15 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from api.auth import minting
 from settings import Settings
+from storage.tenancy import Claims
 
 ISSUER = "urn:augentis:development"
-ALGORITHM = "ES256"
 
 
 def development_key(home: Path) -> ECKey:
@@ -42,18 +41,15 @@ def mint(
     life_seconds: int,
 ) -> str:
     """Return a signed token; `described` are the claims for people (email, role), never trusted."""
-    key = development_key(settings.home)
-    claims: dict[str, Any] = {
-        "iss": ISSUER,
-        "aud": settings.jwt_audience,
-        "iat": issued_at,
-        "exp": issued_at + life_seconds,
-        "sub": str(user_id),
-        "org_id": str(org_id),
-        **({"workspace_id": str(workspace_id)} if workspace_id else {}),
-        **described,
-    }
-    return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
+    return minting.mint(
+        development_key(settings.home),
+        Claims(user_id, org_id, workspace_id),
+        issuer=ISSUER,
+        audience=settings.jwt_audience,
+        described=described,
+        issued_at=issued_at,
+        life_seconds=life_seconds,
+    )
 
 
 def _new_key() -> str:

@@ -1,347 +1,212 @@
-"""Which tokens are believed: real keys, real signatures, and everything that is known to go wrong."""
+"""Everything that is known to go wrong with tokens, over HTTP: one answer to all of it."""
 
 import asyncio
-import base64
-import hmac
-import json
 import logging
+import re
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from joserfc import jws, jwt
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from api.app import create_app
-from api.auth.development import ISSUER, development_key
-from api.auth.keys import (
-    COOLDOWN_SECONDS,
-    MAX_AGE_SECONDS,
-    MAX_BYTES,
-    IssuerAwayError,
-    IssuerKeys,
-    loader,
-    usable,
-)
-from api.auth.tokens import LEEWAY_SECONDS, MAX_TOKEN_CHARACTERS, BadTokenError, Verifier
+from api.auth import development, sessions
+from api.auth.development import development_key
+from api.auth.sessions import session_key
 from settings import Settings, SettingsError
 from storage.tenancy import Claims
-from tests.integration.conftest import open_client
+from tests.databases import SECRET
+from tests.forged import HOSTILE, THIEF, Forger
+from tests.integration.conftest import Tokens, open_client
+from tests.tokens import ISSUER, KEY, jwks, signed
 from tests.world import World
 
-NOW = 1_790_000_000
-USER, ORG = uuid4(), uuid4()
-KEY = ECKey.generate_key("P-256", auto_kid=True)
-KID = str(KEY.kid)
+BEARER = 'Bearer realm="augentis"'
 
 
-def jwks(*keys: Any) -> str:
-    return json.dumps({"keys": [key.as_dict(private=False) for key in keys]})
-
-
-class Held:
-    """Keys in memory."""
-
-    def __init__(self, *keys: Any, algorithm: str = "ES256") -> None:
-        self._keys = usable(jwks(*keys), algorithm)
-
-    async def find(self, kid: str) -> Any:
-        return self._keys.get(kid)
-
-
-def verifier(*keys: Any, algorithm: str = "ES256") -> Verifier:
-    return Verifier(
-        "https://issuer.example",
-        "augentis",
-        algorithm,
-        Held(*(keys or (KEY,)), algorithm=algorithm),
-        lambda: NOW,
-    )
-
-
-def claims(**changed: Any) -> dict[str, Any]:
-    whole = {
-        "iss": "https://issuer.example",
-        "aud": "augentis",
-        "sub": str(USER),
-        "org_id": str(ORG),
-        "iat": NOW,
-        "exp": NOW + 60,
-    } | changed
-    return {name: value for name, value in whole.items() if value is not ...}
-
-
-def token(
-    key: Any = KEY, algorithm: str = "ES256", header: dict[str, Any] | None = None, **changed: Any
-) -> str:
-    head = {"alg": algorithm, "kid": KID, **(header or {})}
-    head = {name: value for name, value in head.items() if value is not ...}
-    registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
-    return jwt.encode(head, claims(**changed), key, algorithms=[algorithm], registry=registry)
-
-
-async def refusal(text: str, by: Verifier | None = None) -> str:
-    with pytest.raises(BadTokenError) as caught:
-        await (by or verifier()).verify(text)
-    return str(caught.value)
-
-
-async def test_a_good_token_is_believed():
-    assert await verifier().verify(token()) == Claims(USER, ORG)
-    assert await verifier().verify(token(aud=["other", "augentis"])) == Claims(USER, ORG)
-    workspace = uuid4()
-    assert await verifier().verify(token(workspace_id=str(workspace))) == Claims(USER, ORG, workspace)
-    for empty in (None, ""):
-        assert await verifier().verify(token(workspace_id=empty)) == Claims(USER, ORG)
-
-
-@pytest.mark.parametrize("missing", ["iss", "aud", "sub", "org_id", "iat", "exp"])
-async def test_a_claim_that_is_missing(missing: str):
-    gone: dict[str, Any] = {missing: ...}
-    assert missing in await refusal(token(**gone))
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"iss": "https://other.example"},
-        {"iss": ["https://issuer.example"]},
-        {"aud": "other"},
-        {"aud": ["other"]},
-        {"aud": {"augentis": 1}},
-        {"exp": NOW - LEEWAY_SECONDS},
-        {"exp": "tomorrow"},
-        {"exp": True},
-        {"iat": NOW + LEEWAY_SECONDS + 1},
-        {"nbf": NOW + LEEWAY_SECONDS + 1},
-        {"sub": "ann"},
-        {"sub": 42},
-        {"org_id": "acme"},
-        {"org_id": [str(ORG)]},
-        {"workspace_id": "main"},
-    ],
-    ids=str,
-)
-async def test_a_claim_that_is_wrong(changed: dict[str, Any]):
-    await refusal(token(**changed))
-
-
-async def test_clocks_may_differ_a_little():
-    edge = LEEWAY_SECONDS - 1
-    assert LEEWAY_SECONDS <= 60
-    assert await verifier().verify(token(exp=NOW - edge)) == Claims(USER, ORG)
-    assert await verifier().verify(token(iat=NOW + edge, nbf=NOW + edge)) == Claims(USER, ORG)
-
-
-def part(fields: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
-
-
-async def test_another_algorithm_is_refused():
-    unsigned = f"{part({'alg': 'none', 'kid': KID})}.{part(claims())}."
-    await refusal(unsigned)
-    await refusal(unsigned + token().rpartition(".")[2])
-    # The public key as the secret of an HMAC: the classic.
-    body = f"{part({'alg': 'HS256', 'kid': KID})}.{part(claims())}"
-    mac = hmac.digest(KEY.as_pem(private=False), body.encode(), "sha256")
-    await refusal(f"{body}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}")
-    rsa = RSAKey.generate_key(2048, {"kid": KID})
-    await refusal(token(rsa, "RS256"))
-    await refusal(token(rsa, "RS256"), verifier(KEY, rsa))
-
-
-async def test_another_key_is_refused_though_it_says_the_same_id():
-    await refusal(token(ECKey.generate_key("P-256", {"kid": KID})))
-    assert "does not have" in await refusal(token(header={"kid": "other"}))
-    assert "which key" in await refusal(token(header={"kid": ...}))
-
-
-async def test_a_token_cannot_bring_its_own_key():
-    thief = ECKey.generate_key("P-256", {"kid": "mine"})
-    own = thief.as_dict(private=False)
-    for header in (
-        {"kid": "mine", "jwk": own},
-        {"kid": KID, "jwk": own},
-        {"kid": "mine", "jku": "https://thief.example/keys"},
-        {"kid": "mine", "x5u": "https://thief.example/cert"},
-    ):
-        await refusal(token(thief, header=header))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "a", "a.b", "a.b.c", "..", "Ä.b.c", f"{part([])}.{part({})}.x", "x" * (MAX_TOKEN_CHARACTERS + 1)],
-)
-async def test_what_is_no_token_is_refused(text: str):
-    await refusal(text)
-
-
-async def test_a_changed_payload_is_refused():
-    head, _, signature = token().split(".")
-    await refusal(f"{head}.{part(claims(org_id=str(uuid4())))}.{signature}")
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "make"),
-    [
-        ("RS256", lambda: RSAKey.generate_key(2048, {"kid": KID})),
-        ("EdDSA", lambda: OKPKey.generate_key("Ed25519", {"kid": KID})),
-    ],
-)
-@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
-async def test_other_algorithms_work_where_they_are_configured(algorithm: str, make: Callable[[], Any]):
-    key = make()
-    assert await verifier(key, algorithm=algorithm).verify(token(key, algorithm)) == Claims(USER, ORG)
-    await refusal(token(), verifier(key, algorithm=algorithm))
-
-
-# the issuer's keys
-
-
-def test_keys_that_cannot_check_the_algorithm_are_left_out():
-    other = ECKey.generate_key("P-256", {"kid": "enc", "use": "enc"})
-    wrong = ECKey.generate_key("P-256", {"kid": "alg", "alg": "ES384"})
-    nameless = ECKey.generate_key("P-256")
-    secret = OctKey.generate_key(256, {"kid": "oct"})
-    document = {
-        "keys": [
-            *json.loads(jwks(KEY, other, wrong, nameless))["keys"],
-            secret.as_dict(),
-            "x",
-            {"kty": "EC", "kid": "y"},
-        ]
-    }
-    assert set(usable(json.dumps(document), "ES256")) == {KID}
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": {}}'])
-def test_what_is_no_jwks_is_an_error(text: str):
-    with pytest.raises(ValueError, match=r"JWKS|Expecting value"):
-        usable(text, "ES256")
-
-
-class Source:
-    """A JWKS that changes, or cannot be read, and counts how often it is asked."""
-
-    def __init__(self, *keys: Any) -> None:
-        self.keys, self.asked, self.away = keys, 0, False
-
-    async def load(self) -> str:
-        self.asked += 1
-        if self.away:
-            raise OSError("no route")
-        return jwks(*self.keys)
-
-
-async def test_keys_are_read_once_and_again_for_an_unknown_id_but_not_in_the_cooldown():
-    now = 0.0
-    source = Source(KEY)
-    keys = IssuerKeys(source.load, "ES256", lambda: now)
-    for _ in range(3):
-        assert await keys.find(KID)
-    assert source.asked == 1
-    for _ in range(3):
-        assert await keys.find("new") is None
-    assert source.asked == 1
-    now += COOLDOWN_SECONDS
-    source.keys = (KEY, ECKey.generate_key("P-256", {"kid": "new"}))
-    assert await keys.find("new")
-    assert source.asked == 2
-
-
-async def test_a_key_that_is_withdrawn_is_forgotten():
-    now = 0.0
-    source = Source(KEY)
-    keys = IssuerKeys(source.load, "ES256", lambda: now)
-    assert await keys.find(KID)
-    source.keys = ()
-    now += MAX_AGE_SECONDS
-    assert await keys.find(KID) is None
-
-
-async def test_an_issuer_that_is_away_leaves_its_keys():
-    now = 0.0
-    source = Source(KEY)
-    source.away = True
-    keys = IssuerKeys(source.load, "ES256", lambda: now)
-    with pytest.raises(IssuerAwayError):
-        await keys.find(KID)
-    now += COOLDOWN_SECONDS
-    source.away = False
-    assert await keys.find(KID)
-    source.away = True
-    now += MAX_AGE_SECONDS
-    assert await keys.find(KID)
-
-
-async def test_many_at_once_ask_the_issuer_once():
-    source = Source(KEY)
-    keys = IssuerKeys(source.load, "ES256", lambda: 0.0)
-    assert all(await asyncio.gather(*(keys.find(KID) for _ in range(20))))
-    assert source.asked == 1
-
-
-async def test_keys_come_from_a_file_of_bounded_size(tmp_path: Path):
+@pytest.fixture
+def configured(settings: Settings, tmp_path: Path) -> Settings:
+    """The settings with a real issuer: KEY's."""
     file = tmp_path / "jwks.json"
     file.write_text(jwks(KEY))
-    load: Callable[[], Awaitable[str]] = loader(str(file))
-    assert set(usable(await load(), "ES256")) == {KID}
-    file.write_text(" " * (MAX_BYTES + 1))
-    with pytest.raises(ValueError, match="larger"):
-        await load()
+    return settings.model_copy(update={"jwt_issuer": ISSUER, "jwt_jwks": str(file)})
+
+
+@pytest.fixture
+async def real(configured: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client(create_app(configured)) as client:
+        yield client
+
+
+async def _me(http: httpx.AsyncClient, *authorization: str) -> httpx.Response:
+    return await http.get("/v1/me", headers=[("Authorization", value) for value in authorization])
+
+
+def _told(response: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Everything that the answer says, but for what differs between any two answers."""
+    body = response.json()
+    assert body.pop("request_id") == response.headers["x-request-id"]
+    counted = re.compile("x-request-id|content-length|ratelimit.*")
+    headers = {name: value for name, value in response.headers.items() if not counted.fullmatch(name)}
+    return response.status_code, body, headers
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_every_bad_token_gets_the_same_answer(real: httpx.AsyncClient, world: World, name: str):
+    forger = Forger(world)
+    assert (await _me(real, f"Bearer {forger.good()}")).status_code == 200
+    status, body, headers = _told(await _me(real, f"Bearer {HOSTILE[name](forger)}"))
+    assert status == 401
+    assert body == {
+        "type": "urn:augentis:problem:bad-token",
+        "title": "The token is not valid",
+        "status": 401,
+        "instance": "/v1/me",
+    }
+    assert headers["www-authenticate"] == f'{BEARER}, error="invalid_token"'
+    assert (status, body, headers) == _told(await _me(real, "Bearer nonsense"))
+
+
+async def test_good_tokens_in_unusual_form(real: httpx.AsyncClient, world: World):
+    forger = Forger(world)
+    for value in (
+        f"bearer {forger.good()}",  # a scheme's case does not matter (RFC 9110, 11.1)
+        f"BEARER  {forger.good()}",
+        f"Bearer {forger.but(aud=['other', 'augentis'])}",
+        f"Bearer {forger.but(role='VIEWER', email='x')}",
+        f"Bearer {forger.good(typ=...)}",
+        f"Bearer {forger.raw(x5t='abc', cty='json')}",
+    ):
+        assert (await _me(real, value)).status_code == 200, value
+
+
+async def test_an_address_in_a_token_is_never_asked(real: httpx.AsyncClient, world: World):
+    """A token that is good stays good whatever it names; who is named hears nothing of it."""
+    asked = 0
+
+    def count(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.close()
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    async with server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+        for field in ("jku", "x5u"):
+            assert (await _me(real, f"Bearer {Forger(world).raw(**{field: address})}")).status_code == 200
+            stolen = Forger(world).by(THIEF, **{field: address})
+            assert (await _me(real, f"Bearer {stolen}")).status_code == 401
+    assert asked == 0
+
+
+async def test_no_token_is_another_answer_and_says_what_to_send(real: httpx.AsyncClient, world: World):
+    good = Forger(world).good()
+    for sent in ((), ("",), ("Bearer",), ("Bearer ",), ("Basic YTpi",), (f"Token {good}",), (good,)):
+        response = await _me(real, *sent)
+        assert response.status_code == 401
+        assert response.json()["type"] == "urn:augentis:problem:no-token"
+        assert response.headers["www-authenticate"] == BEARER
+        assert "Authorization: Bearer" in response.json()["detail"]
+
+
+async def test_two_headers_are_refused_though_each_is_good(real: httpx.AsyncClient, world: World):
+    good = f"Bearer {Forger(world).good()}"
+    for sent in ((good, good), (good, "Basic YTpi"), ("Basic YTpi", good)):
+        response = await _me(real, *sent)
+        assert response.status_code == 401
+        assert response.json()["type"] == "urn:augentis:problem:bad-token"
+
+
+async def test_why_is_in_the_log_alone(
+    real: httpx.AsyncClient, world: World, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.INFO, "api"):
+        response = await _me(real, f"Bearer {Forger(world).but(exp=1)}")
+        forged = Forger(world).raw(alg="ES256\nrequest 1: all is well")
+        evil = await _me(real, f"Bearer {forged}")
+    lines = [record.getMessage() for record in caplog.records if record.name == "api.asking"]
+    assert len(lines) == 2
+    assert f"request {response.headers['x-request-id']}: " in lines[0]
+    assert "expired" in lines[0]
+    assert evil.headers["x-request-id"] in lines[1]
+    assert "\n" not in lines[1]
+
+
+# several issuers
+
+
+def session_of(settings: Settings, claims: Claims) -> str:
+    issuer = sessions.SessionIssuer(session_key(SECRET), settings.jwt_audience, 60, time.time)
+    return issuer.mint(claims, {})
+
+
+async def test_a_real_issuer_ends_the_development_one_and_sessions_go_on(
+    settings: Settings, configured: Settings, world: World, bearer: Tokens
+):
+    of_development = bearer("ann")["Authorization"]
+    of_issuer = f"Bearer {Forger(world).good()}"
+    of_session = f"Bearer {session_of(settings, world.claims('ann'))}"
+    for app, believed, refused in (
+        (configured, of_issuer, of_development),
+        (settings, of_development, of_issuer),
+    ):
+        async with open_client(create_app(app)) as http:
+            assert (await _me(http, believed)).status_code == 200
+            assert (await _me(http, of_session)).status_code == 200
+            assert (await _me(http, refused)).status_code == 401
+
+
+async def test_each_issuer_has_its_own_key(settings: Settings, world: World):
+    development_own, own = development_key(settings.home), session_key(SECRET)
+    async with open_client(create_app(settings)) as http:
+        for issuer, key, kid, status in (
+            (development.ISSUER, development_own, development_own.kid, 200),
+            (sessions.ISSUER, own, own.kid, 200),
+            (development.ISSUER, own, own.kid, 401),
+            (development.ISSUER, own, development_own.kid, 401),
+            (sessions.ISSUER, development_own, development_own.kid, 401),
+            (sessions.ISSUER, development_own, own.kid, 401),
+        ):
+            token = signed(Forger(world).claims(iss=issuer), key, kid=kid)
+            assert (await _me(http, f"Bearer {token}")).status_code == status, (issuer, kid)
+
+
+async def test_the_public_key_of_sessions_is_served_to_anybody(http: httpx.AsyncClient):
+    response = await http.get("/.well-known/jwks.json")
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "public, max-age=600"
+    (key,) = response.json()["keys"]
+    assert key["kid"] == session_key(SECRET).kid
+    assert "d" not in key
+
+
+async def test_keys_that_cannot_be_read_are_503(settings: Settings, world: World, tmp_path: Path):
+    configured = settings.model_copy(update={"jwt_issuer": ISSUER, "jwt_jwks": str(tmp_path / "none.json")})
+    async with open_client(create_app(configured)) as http:
+        response = await _me(http, f"Bearer {Forger(world).good()}")
+        assert response.status_code == 503
+        assert response.json()["type"] == "urn:augentis:problem:issuer-away"
+        # Nobody else's tokens wait for that issuer.
+        session = session_of(settings, world.claims("ann"))
+        assert (await _me(http, f"Bearer {session}")).status_code == 200
 
 
 @pytest.mark.parametrize("address", ["http://issuer.example/keys", "ftp://x/y", "file:///etc/keys"])
 def test_keys_come_over_https_or_not_at_all(settings: Settings, address: str):
-    configured = settings.model_copy(update={"jwt_issuer": "https://issuer.example", "jwt_jwks": address})
+    configured = settings.model_copy(update={"jwt_issuer": ISSUER, "jwt_jwks": address})
     with pytest.raises(SettingsError, match="AUGENTIS_JWT_JWKS"):
         create_app(configured)
 
 
-async def test_a_real_issuer_ends_the_development_one(settings: Settings, world: World, tmp_path: Path):
-    file = tmp_path / "jwks.json"
-    file.write_text(jwks(KEY))
-    configured = settings.model_copy(update={"jwt_issuer": "https://issuer.example", "jwt_jwks": str(file)})
-    now = int(time.time())
-    real = token(sub=str(world.ann), org_id=str(world.a), iat=now, exp=now + 60)
-    development = token(
-        development_key(settings.home),
-        header={"kid": development_key(settings.home).kid},
-        iss=ISSUER,
-        sub=str(world.ann),
-        org_id=str(world.a),
-        iat=now,
-        exp=now + 60,
-    )
-    for issuer, believed, refused in ((configured, real, development), (settings, development, real)):
-        async with open_client(create_app(issuer)) as http:
-            assert (await _me(http, believed)).status_code == 200
-            response = await _me(http, refused)
-            assert response.status_code == 401
-            assert response.json()["type"] == "urn:augentis:problem:bad-token"
-            assert 'error="invalid_token"' in response.headers["www-authenticate"]
-
-
-async def _me(http: httpx.AsyncClient, text: str) -> httpx.Response:
-    return await http.get("/v1/me", headers={"Authorization": f"Bearer {text}"})
-
-
-async def test_keys_that_cannot_be_read_are_503(settings: Settings, tmp_path: Path):
-    configured = settings.model_copy(
-        update={"jwt_issuer": "https://issuer.example", "jwt_jwks": str(tmp_path / "none.json")}
-    )
-    async with open_client(create_app(configured)) as http:
-        response = await _me(http, token())
-    assert response.status_code == 503
-    assert response.json()["type"] == "urn:augentis:problem:issuer-away"
+def test_no_issuer_takes_the_name_of_our_sessions(configured: Settings):
+    with pytest.raises(SettingsError, match="AUGENTIS_JWT_ISSUER: urn:augentis:sessions"):
+        create_app(configured.model_copy(update={"jwt_issuer": sessions.ISSUER}))
 
 
 # the development issuer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import settings
-from settings import SettingsError, parse_duration
+from settings import OidcProvider, SettingsError, parse_duration
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,12 @@ def embedded(home: Path, **values: str) -> None:
     file = settings.embedded_env_file(home)
     file.parent.mkdir()
     file.write_text(json.dumps(values))
+
+
+def provider(**changed: str | None) -> dict[str, str]:
+    whole = {"issuer": "https://accounts.example", "audience": "us", "jwks": "/keys.json"} | changed
+    fields = {name: value for name, value in whole.items() if value is not None}
+    return {"AUGENTIS_OIDC_PROVIDERS": json.dumps({"google": fields})}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +83,25 @@ def test_a_broken_stack_file_is_named(tmp_path):
         ({"AUGENTIS_INGEST_AUTH": "none"}, "AUGENTIS_INGEST_AUTH"),
         ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL"),
         ({"AUGENTIS_JWT_ALG": "none"}, "AUGENTIS_JWT_ALG"),
+        ({"AUGENTIS_RATE_LIMIT": "many"}, "AUGENTIS_RATE_LIMIT: 'many' is not a rate such as 1200/minute"),
+        ({"AUGENTIS_RATE_LIMIT": "0/minute"}, "AUGENTIS_RATE_LIMIT: a rate allows at least one request"),
+        ({"AUGENTIS_SESSION_LIFE": "13h"}, "AUGENTIS_SESSION_LIFE: Input should be less than or equal to 12"),
+        ({"AUGENTIS_SESSION_LIFE": "30s"}, "AUGENTIS_SESSION_LIFE: Input should be greater than or equal"),
+        ({"AUGENTIS_OIDC_PROVIDERS": "{"}, "AUGENTIS_OIDC_PROVIDERS: it is no JSON"),
+        ({"AUGENTIS_OIDC_PROVIDERS": "[]"}, "write a JSON object"),
+        (
+            {"AUGENTIS_OIDC_PROVIDERS": '{"gitlab": {}}'},
+            "there is no provider gitlab: supabase, google, github",
+        ),
+        (provider(issuer=None), "AUGENTIS_OIDC_PROVIDERS.google.issuer: Field required"),
+        (provider(jwks=None), "AUGENTIS_OIDC_PROVIDERS.google.jwks: Field required"),
+        (provider(audience=""), "AUGENTIS_OIDC_PROVIDERS.google.audience: String should have at least 1"),
+        (
+            provider(jwks="http://keys.example"),
+            "google.jwks: http://keys.example: keys are read from a file or",
+        ),
+        (provider(alg="HS256"), "AUGENTIS_OIDC_PROVIDERS.google.alg: Input should be 'ES256', 'RS256' or"),
+        (provider(secret="x"), "AUGENTIS_OIDC_PROVIDERS.google.secret: Extra inputs are not permitted"),
         ({"AUGENTIS_WEBHOOK_URL": "https://example.org/hook"}, "needs AUGENTIS_WEBHOOK_SECRET"),
         ({"AUGENTIS_JWT_ISSUER": "https://issuer.example"}, "go together"),
         (
@@ -104,6 +129,17 @@ def test_the_message_does_not_tell_the_secret(monkeypatch):
         settings.load()
     assert "AUGENTIS_SECRET_KEY" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_providers_are_read_from_json(monkeypatch):
+    assert settings.load().oidc_providers == {}
+    for name, value in provider(alg="ES256").items():
+        monkeypatch.setenv(name, value)
+    (google,) = settings.load().oidc_providers.items()
+    assert google == (
+        "google",
+        OidcProvider(issuer="https://accounts.example", audience="us", jwks="/keys.json", alg="ES256"),
+    )
 
 
 @pytest.mark.parametrize("servers", ["localhost:9092", "127.0.0.1:1,127.0.0.2:2", "[::1]:9092"])

@@ -23,6 +23,17 @@ def test_every_setting_is_listed_with_meaning_default_and_value(capsys):
     assert rows["AUGENTIS_MAX_SAMPLES"]["value"] == 10_000
 
 
+def test_providers_are_shown_as_they_are_written(capsys, monkeypatch):
+    run(["settings"])
+    assert "AUGENTIS_OIDC_PROVIDERS = -\n" in capsys.readouterr().out
+    google = {"issuer": "https://a.example", "audience": "us", "jwks": "/keys.json", "alg": "RS256"}
+    monkeypatch.setenv("AUGENTIS_OIDC_PROVIDERS", json.dumps({"google": google}))
+    run(["settings", "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert json.loads(rows["AUGENTIS_OIDC_PROVIDERS"]["value"]) == {"google": google}
+    assert rows["AUGENTIS_SESSION_LIFE"]["value"] == "1h"
+
+
 @pytest.mark.parametrize("arguments", [["settings"], ["settings", "--json"]])
 def test_secrets_are_set_or_not_set(capsys, arguments):
     assert run(arguments) == 0
