@@ -1,5 +1,6 @@
 """The application: routes, errors, request ids. `create_app` binds it to a database and an issuer."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 from api import failures
 from api.middleware import Envelope
 from api.openapi import document
+from api.rates import Rates
 from api.routes import artifacts, health, me, projects, reports, sessions, wellknown
 from api.services import services
 from settings import Settings
@@ -22,6 +24,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     app = application()
     app.state.services = services(settings)
+    app.state.rates = Rates(settings.rate_limit, time.monotonic)
     return app
 
 

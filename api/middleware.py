@@ -1,13 +1,17 @@
-"""Around every request: its id, headers that every response carries, and the last word on failures."""
+"""Around every request: its id and limits, headers that every response carries, the last word on failures."""
 
 import re
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import problems, rates
+from api.bodies import MAX_BYTES
 from api.failures import unexpected
+from api.problems import respond
 
 HEADER = "X-Request-ID"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -24,8 +28,10 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
+        request = Request(scope)
+        given = request.headers.get(HEADER, "")
         scope["request_id"] = given if _ID.fullmatch(given) else str(uuid4())
+        rates.prepare(request)
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -33,15 +39,32 @@ class Envelope:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                headers[HEADER] = scope["request_id"]
+                headers.update(_headers(request))
                 headers.setdefault("Cache-Control", "no-store")
-                headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            refused = _too_large(request)
+            await (refused or self._app)(scope, receive, send_with_headers)
         except Exception as error:
             if started:
                 raise
-            response = await unexpected(Request(scope), error)
+            response = await unexpected(request, error)
             await response(scope, receive, send_with_headers)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    limits = rates.spent(request).headers() if request.url.path.startswith("/v1/") else {}
+    return {
+        HEADER: request.scope["request_id"],
+        "X-Content-Type-Options": "nosniff",
+        **limits,
+    }
+
+
+def _too_large(request: Request) -> Response | None:
+    """Refuse a body by the length it says it has; one that says none is counted while it is read."""
+    said = Headers(scope=request.scope).get("content-length", "")
+    if said.isdecimal() and int(said) > MAX_BYTES:
+        return respond(request, problems.TOO_LARGE, f"at most {MAX_BYTES} bytes are taken")
+    return None

@@ -34,7 +34,7 @@ class Page(BaseModel, Generic[Item]):
 class Paging(BaseModel):
     """What every list understands; a parameter that is not known is refused, since it would be ignored.
 
-    A list of its own says its `orders`, and its `sort` as the Literal of their names, each with `-` too.
+    A list of its own says its `orders`, and as what it is sorted: `Annotated[str, sorts(ORDERS)]`.
     """
 
     model_config = ConfigDict(extra="forbid")

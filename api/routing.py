@@ -7,10 +7,14 @@ from fastapi import APIRouter, Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from api import etags
+from api import etags, problems, rates
 from api.accept import json_is_accepted
 from api.answers import Answers, answers, merged, usual
 from api.bodies import MAX_BYTES, JsonRequest, json_is_sent
+from api.idempotency import Replayed, idempotent, kept
+from api.problems import ProblemError
+
+_SENDING = {"POST", "PUT", "PATCH"}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -50,7 +54,8 @@ class OpenRoute(APIRoute):
 
     def rules(self, methods: set[str]) -> list[Callable[..., Any]]:
         """Return the dependencies that come before the route's own."""
-        return [json_is_accepted, *([json_is_sent] if methods & {"POST", "PUT", "PATCH"} else [])]
+        sending = [json_is_sent] if methods & _SENDING else []
+        return [rates.count_sign_in, json_is_accepted, *sending]
 
     def get_route_handler(self) -> Handler:
         """Wrap FastAPI's handler of the route."""
@@ -63,9 +68,30 @@ class OpenRoute(APIRoute):
 
 
 class Route(OpenRoute):
-    """A route that asks for a token."""
+    """A route that asks for a token. A POST to it may be sent again under its Idempotency-Key."""
 
     asks_for_a_token = True
+
+    def rules(self, methods: set[str]) -> list[Callable[..., Any]]:
+        """Count the caller instead of the address; look for the key of a POST."""
+        _, *others = super().rules(methods)
+        return [rates.count_caller, *others, *([idempotent] if "POST" in methods else [])]
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the handler: who is not recognised is counted, an answer under a key is kept."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await kept(request, await handler(request))
+            except Replayed as earlier:
+                return earlier.response
+            except ProblemError as error:
+                if error.kind.status == problems.BAD_TOKEN.status:
+                    rates.count_stranger(request)
+                raise
+
+        return handle
 
 
 def open_router(prefix: str, tag: str) -> APIRouter:

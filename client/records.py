@@ -113,10 +113,15 @@ class Artifact(TypedDict):
     status: str
     evidence_tier: str
     created_by: str
+    submitted_by: str | None
     approved_by: str | None
+    deployed_by: str | None
     created_at: str
+    updated_at: str
+    submitted_at: str | None
     approved_at: str | None
     deployed_at: str | None
+    revision: int
 
 
 class ArtifactDetail(Artifact):
@@ -124,6 +129,7 @@ class ArtifactDetail(Artifact):
 
     content: dict[str, Any] | None
     depends_on: list[str]
+    tags: list[str]
 
 
 class Organization(TypedDict):

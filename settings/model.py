@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from settings.durations import Duration
 from settings.oidc import Algorithm, OidcProviders
+from settings.rates import RateLimit
 
 IngestAuth = Literal["open", "key", "topic"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -143,6 +144,12 @@ class Settings(BaseSettings):
         alias="AUGENTIS_OIDC_PROVIDERS",
         description="who may sign in: JSON, supabase, google or github to issuer, audience, jwks (file or "
         "https address) and alg (RS256)",
+    )
+
+    rate_limit: RateLimit = Field(
+        "1200/minute",
+        alias="AUGENTIS_RATE_LIMIT",
+        description="requests that a person or key may send to one API process, as in 20/second",
     )
 
     webhook_url: HttpUrl | None = Field(

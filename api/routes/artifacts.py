@@ -1,6 +1,8 @@
 from uuid import UUID
 
-from api import problems, routing
+from fastapi import Response
+
+from api import etags, problems, routing
 from api.answers import answers
 from api.caller import Member
 from api.problems import ProblemError
@@ -11,12 +13,20 @@ router = routing.router("/v1/artifacts", "artifacts")
 
 
 @router.get("/{artifact_id}", response_model=ArtifactDetail, responses=answers(problems.NOT_FOUND))
-async def read_artifact(caller: Member, artifact_id: UUID) -> object:
-    """Read one version of an artifact, with its content and what it rests on."""
+async def read_artifact(caller: Member, response: Response, artifact_id: UUID) -> object:
+    """Read one version of an artifact, with its content, its tags and what it rests on."""
     found = await artifacts.one(caller.session, caller.org_id, artifact_id)
     if found is None:
         raise ProblemError(problems.NOT_FOUND, "there is no such artifact")
-    artifact, depends_on = found
+    etags.mark(response, found.artifact.revision)
+    return detail(found)
+
+
+def detail(whole: artifacts.Whole) -> ArtifactDetail:
+    """Return all of a version, as it is sent."""
     return ArtifactDetail(
-        **Artifact.model_validate(artifact).model_dump(), content=artifact.content, depends_on=depends_on
+        **Artifact.model_validate(whole.artifact).model_dump(),
+        content=whole.artifact.content,
+        depends_on=whole.depends_on,
+        tags=whole.tags,
     )

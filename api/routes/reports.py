@@ -7,7 +7,7 @@ from api import problems, routing
 from api.answers import answers
 from api.caller import Member
 from api.paging import Page, Paging
-from api.parameters import Since
+from api.parameters import Since, sorts
 from api.problems import ProblemError
 from api.schemas import CascadeAnalysis, DivergenceReport, DivergenceReportDetail
 from detectors.divergence import Classification, DivergenceType
@@ -27,9 +27,7 @@ class ReportFilters(Paging):
     classification: Classification | None = None
     status: Literal["OPEN", "RESOLVED"] | None = None
     since: Since | None = None
-    sort: Literal[
-        "detected_at", "-detected_at", "created_at", "-created_at", "relative_gap", "-relative_gap"
-    ] = "-detected_at"
+    sort: Annotated[str, sorts(reports.ORDERS)] = "-detected_at"
 
 
 @router.get("", response_model=Page[DivergenceReport])

@@ -1,13 +1,15 @@
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import InstrumentedAttribute, defer
 
 from storage.reading.pages import Orders, Slice, page
-from storage.tables import Artifact, ArtifactDependency
+from storage.tables import Artifact, ArtifactDependency, Tag
 
 ORDERS: Orders = {
     "created_at": (Artifact.created_at, Artifact.id),
@@ -40,13 +42,28 @@ async def listed(
     return await page(session, query.options(defer(Artifact.content)), part)
 
 
-async def one(session: AsyncSession, org_id: UUID, artifact_id: UUID) -> tuple[Artifact, list[UUID]] | None:
-    """Return the version and the ids of those it rests on, if it is there and within sight."""
-    query = select(Artifact).where(Artifact.org_id == org_id, Artifact.id == artifact_id)
-    artifact = (await session.scalars(query)).one_or_none()
-    if artifact is None:
-        return None
-    links = select(ArtifactDependency.depends_on_id).where(
+class Whole(NamedTuple):
+    """A version, the ids of those it rests on, and its tags, both in order."""
+
+    artifact: Artifact
+    depends_on: list[UUID]
+    tags: list[str]
+
+
+async def one(session: AsyncSession, org_id: UUID, artifact_id: UUID) -> Whole | None:
+    """Return the version with all that belongs to it, if it is there and within sight."""
+    links = select(func.array_agg(_ordered(ArtifactDependency.depends_on_id))).where(
         ArtifactDependency.org_id == org_id, ArtifactDependency.artifact_id == artifact_id
     )
-    return artifact, list((await session.scalars(links.order_by(ArtifactDependency.depends_on_id))).all())
+    tags = select(func.array_agg(_ordered(Tag.tag_name))).where(
+        Tag.org_id == org_id, Tag.artifact_id == artifact_id
+    )
+    query = select(Artifact, links.scalar_subquery(), tags.scalar_subquery()).where(
+        Artifact.org_id == org_id, Artifact.id == artifact_id
+    )
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else Whole(row[0], row[1] or [], row[2] or [])
+
+
+def _ordered(column: InstrumentedAttribute[Any]) -> aggregate_order_by[Any]:
+    return aggregate_order_by(column, column)

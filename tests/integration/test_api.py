@@ -230,12 +230,12 @@ async def test_an_artifact_comes_with_its_content_and_what_it_rests_on(
 ):
     place = world.places["a1"]
     listed = (await get(http, f"projects/{place.project}/artifacts", bearer("ann")))["items"]
-    assert {item["id"] for item in listed} == {str(place.artifact), str(place.code)}
+    assert {item["id"] for item in listed} == {str(place.artifact), str(place.code), str(place.other)}
     assert "content" not in listed[0]
     code = await get(http, f"artifacts/{place.code}", bearer("ann"))
     assert code["depends_on"] == [str(place.artifact)]
     prd = await get(http, f"artifacts/{place.artifact}", bearer("ann"))
-    assert prd["content"] == {"title": "a1"}
+    assert (prd["content"], prd["tags"]) == ({"title": "a1"}, ["vrc_gate_submission"])
     for filters in ({"type": "PRD"}, {"key": "prd"}, {"status": "APPROVED"}):
         found = await get(http, f"projects/{place.project}/artifacts", bearer("ann"), **filters)
         assert [item["id"] for item in found["items"]] == [str(place.artifact)]

@@ -190,12 +190,12 @@ def test_the_description_is_complete():
             assert operation["description"], path
             if path.startswith("/v1/"):
                 answers = operation["responses"]
-                assert operation["security"] == [{"HTTPBearer": []}], path
-                assert {"200", "401", "403", "406", "422", "429", "500", "503"} <= set(answers), path
+                assert {"401", "403", "406", "422", "429", "500", "503"} <= set(answers), path
                 assert ("404" in answers) is ("{" in path), path
+                assert path == "/v1/sessions" or operation["security"] == [{"HTTPBearer": []}], path
                 for status, response in answers.items():
-                    media = "application/json" if status == "200" else "application/problem+json"
-                    assert set(response["content"]) == {media}, (path, status)
+                    media = {"2": "application/json"}.get(status[0], "application/problem+json")
+                    assert status == "204" or set(response["content"]) == {media}, (path, status)
 
 
 async def test_answers_are_as_described(http: httpx.AsyncClient, world: World, bearer: Tokens):
@@ -203,6 +203,8 @@ async def test_answers_are_as_described(http: httpx.AsyncClient, world: World, b
     place = world.places["a1"]
     identities = {"project_id": place.project, "artifact_id": place.artifact, "report_id": place.report}
     for path, methods in described["paths"].items():
+        if "get" not in methods:
+            continue
         response = await http.get(path.format(**identities), headers=bearer("ann"))
         assert response.status_code == 200, path
         schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]

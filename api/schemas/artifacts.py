@@ -1,0 +1,145 @@
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from api.parameters import OneOf
+from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
+from detectors.bounds import Operator, ToleranceKind
+from detectors.divergence import DivergenceType
+from detectors.tiers import EvidenceTier
+from metrics.names import Metric
+from storage.tables.product import ARTIFACT_STATUSES, ARTIFACT_TYPES
+
+ArtifactType = Annotated[str, OneOf(ARTIFACT_TYPES)]
+ArtifactStatus = Annotated[str, OneOf(ARTIFACT_STATUSES)]
+TagName = Annotated[
+    str, StringConstraints(min_length=1, max_length=100), Field(examples=["vrc_gate_submission"])
+]
+_CONTENT = {
+    "title": "One-page checkout",
+    "assumptions": [{"key": "adoption", "metric_name": "user_adoption", "operator": ">=", "value": 60}],
+}
+
+
+class Artifact(Versioned):
+    """One version of a document or of code; `revision` grows with every change of it, and is its ETag."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    type: ArtifactType = Field(examples=["PRD"])
+    key: str = Field(
+        examples=["prd-one-page-checkout"], description="tells artifacts of one type in one project apart"
+    )
+    version: int = Field(description="1, 2, 3 ... of this type and key")
+    status: ArtifactStatus = Field(examples=["APPROVED"])
+    evidence_tier: EvidenceTier
+    created_by: UUID
+    submitted_by: UUID | None
+    approved_by: UUID | None
+    deployed_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None
+    approved_at: datetime | None
+    deployed_at: datetime | None
+    revision: int
+
+
+class ArtifactDetail(Artifact):
+    """A version with its content, its tags and what it rests on."""
+
+    content: dict[str, Any] | None
+    depends_on: list[UUID] = Field(description="ids of the versions it rests on")
+    tags: list[str] = Field(examples=[["vrc_gate_submission"]])
+
+
+class NewArtifact(Asked):
+    """The next version of the artifact of this type and key; the database numbers it."""
+
+    type: ArtifactType = Field(examples=["PRD"])
+    key: Annotated[str, StringConstraints(max_length=100)] = Field("", examples=["prd-one-page-checkout"])
+    content: dict[str, Any] | None = Field(None, examples=[_CONTENT])
+    evidence_tier: EvidenceTier = EvidenceTier.E0
+    depends_on: Annotated[list[UUID], Field(max_length=100)] = Field(
+        default_factory=list, description="ids of versions in the same project"
+    )
+
+
+class ArtifactChange(Change):
+    """What changes of a version: of a draft or one in review its content and tier, or its status by one step.
+
+    DRAFT -> REVIEW -> APPROVED -> DEPLOYED, and REVIEW -> DRAFT. A step is a request of its own.
+    """
+
+    content: dict[str, Any] | None = LEFT_OUT
+    evidence_tier: EvidenceTier = LEFT_OUT
+    status: ArtifactStatus = LEFT_OUT
+
+    @model_validator(mode="after")
+    def _one_thing_at_a_time(self) -> Self:
+        if "status" in self.model_fields_set and len(self.model_fields_set) > 1:
+            raise ValueError("a step of the status is a request of its own")
+        return self
+
+
+class Tag(Sent):
+    """A word on an artifact version."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    artifact_id: UUID
+    tag_name: str = Field(examples=["vrc_gate_submission"])
+    created_at: datetime
+
+
+class NewTag(Asked):
+    """A tag to be."""
+
+    tag_name: TagName
+
+
+class Dependency(Sent):
+    """`artifact_id` rests on `depends_on_id`."""
+
+    org_id: UUID
+    project_id: UUID
+    artifact_id: UUID
+    depends_on_id: UUID
+    created_at: datetime
+
+
+class NewDependency(Asked):
+    """What the version rests on: another version in the same project."""
+
+    depends_on_id: UUID
+
+
+class Assumption(Sent):
+    """One assumption of an approved version, as it is watched; `superseded_at`: until when it was."""
+
+    id: UUID
+    org_id: UUID
+    project_id: UUID
+    artifact_id: UUID
+    key: str = Field(examples=["adoption"])
+    statement: str
+    metric_name: Metric
+    cohort: str = Field(examples=["mainstream"])
+    feature: str = Field(examples=["F12"])
+    operator: Operator
+    value: float = Field(examples=[60.0])
+    unit: str = Field(examples=["%"])
+    tolerance: float
+    tolerance_kind: ToleranceKind
+    divergence_type: DivergenceType
+    evidence_tier: EvidenceTier
+    effective_from: datetime
+    min_users: int
+    owner: str
+    runbook_url: str
+    superseded_at: datetime | None
+    created_at: datetime
