@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import time
@@ -17,8 +18,9 @@ from cli.stack import control
 from cli.stack.layout import Layout
 from settings import Settings
 from storage.tenancy import Claims
+from tests import databases
 from tests.databases import Database
-from tests.world import World
+from tests.world import World, build
 
 Tokens = Callable[..., dict[str, str]]
 
@@ -27,6 +29,15 @@ Tokens = Callable[..., dict[str, str]]
 def settings(world: World, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The API's settings: the world's database, and a development issuer of its own."""
     return world.database.settings(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def changing_world(template: Database) -> Iterator[World]:
+    """A world that tests change for good: add rows of your own, count nobody else's."""
+    clone = databases.clone_of(template)
+    asyncio.run(databases.create(clone, template.name))
+    yield asyncio.run(build(clone))
+    asyncio.run(databases.drop(clone))
 
 
 @pytest.fixture
