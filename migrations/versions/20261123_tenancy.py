@@ -174,7 +174,7 @@ def _searching(path: str) -> Iterator[str]:
     # functions with a definer's rights.
     yield f"""DO $$ DECLARE f regprocedure; BEGIN
         FOR f IN SELECT oid FROM pg_proc
-                 WHERE pronamespace IN ('auth'::regnamespace, 'public'::regnamespace) LOOP
+                 WHERE pronamespace = 'auth'::regnamespace OR proname = 'assign_artifact_version' LOOP
             EXECUTE format('ALTER FUNCTION %s SET search_path = {path.replace("'", "''")}', f);
         END LOOP; END $$"""  # noqa: S608  # a constant of ours
 
