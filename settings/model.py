@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         None,
         alias="AUGENTIS_SECRET_KEY",
         min_length=32,
-        description="32 or more characters: seals dead letters, signs sessions and database claims, hashes user ids",
+        description="32 or more characters: seals dead letters, signs sessions and claims, hashes user ids",
     )
 
     grace: Duration = Field(
