@@ -14,9 +14,11 @@ from storage.errors import NoClaims
 from storage.secrets import claims_signature
 
 LIFE_SECONDS = 60
+# One statement for all three: each would be a way to the database and back, in every request.
 _SET = text(
     "SELECT set_config('request.jwt.claims', :claims, true),"
-    " set_config('request.jwt.signature', :signature, true)"
+    " set_config('request.jwt.signature', :signature, true),"
+    " set_config('transaction_read_only', :read_only, true)"
 )
 
 
@@ -88,9 +90,12 @@ class TenantSessions:
             raise NoClaims("a session needs claims")
         signed = claims.text(self.clock() + LIFE_SECONDS)
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-            if read_only:
-                await session.execute(text("SET TRANSACTION READ ONLY"))
             await session.execute(
-                _SET, {"claims": signed, "signature": claims_signature(self.secret, signed)}
+                _SET,
+                {
+                    "claims": signed,
+                    "signature": claims_signature(self.secret, signed),
+                    "read_only": "on" if read_only else "off",
+                },
             )
             yield session
