@@ -98,10 +98,11 @@ BEGIN
                 identity ->> 'provider', identity ->> 'subject')
         ON CONFLICT DO NOTHING
         RETURNING app_user.id INTO found_id;
-        IF found_id IS NULL THEN
-            SELECT u.id INTO found_id FROM public.app_user AS u
-            WHERE u.auth_provider = identity ->> 'provider' AND u.auth_provider_id = identity ->> 'subject';
-        END IF;
+    END IF;
+    IF found_id IS NULL THEN
+        -- The same identity may just have been linked, or its user made, by a sign-in at the same time.
+        SELECT u.id INTO found_id FROM public.app_user AS u
+        WHERE u.auth_provider = identity ->> 'provider' AND u.auth_provider_id = identity ->> 'subject';
     END IF;
     IF found_id IS NULL THEN
         RAISE EXCEPTION 'no user, and no invitation, is for this identity' USING ERRCODE = 'AG006';
