@@ -121,3 +121,26 @@ async def _admin(caller: Editor) -> PersonCaller:
 
 # Writes that only an ADMIN may.
 Admin = Annotated[PersonCaller, Depends(_admin, scope="function")]
+
+
+def _of_all(caller: PersonCaller) -> PersonCaller:
+    caller.require("ADMIN")
+    if caller.claims.workspace_id is not None:
+        raise ProblemError(
+            problems.ROLE_TOO_LOW,
+            "this concerns all of the organisation: ask with a token that names no workspace",
+        )
+    return caller
+
+
+async def _reads_all(caller: Person) -> PersonCaller:
+    return _of_all(caller)
+
+
+async def _administers_all(caller: Editor) -> PersonCaller:
+    return _of_all(caller)
+
+
+# What concerns all of the organisation, for an ADMIN whose token is not confined to a workspace.
+OrgAdminReading = Annotated[PersonCaller, Depends(_reads_all, scope="function")]
+OrgAdmin = Annotated[PersonCaller, Depends(_administers_all, scope="function")]

@@ -1,4 +1,8 @@
-"""ETags against lost updates (RFC 9110, 8.8.3 and 13.1): strong, the version of the row in quotes."""
+"""ETags against lost updates (RFC 9110, 8.8.3 and 13.1): strong, the version of the row in quotes.
+
+What is shown beside the row, and changes without it, stands behind the version: `"3.7"`. It tells what is
+known from what is new; an edit is about the row, and is measured by its version alone.
+"""
 
 import re
 from typing import Annotated
@@ -11,17 +15,24 @@ from storage.entities.edits import Expected
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _TAGS = re.compile(rf"[ \t]*{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*[ \t]*")
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_VERSION = re.compile(r"([1-9][0-9]{0,8})(?:\.[0-9]+)*")
 
 
-def etag(version: int) -> str:
-    """Return the ETag of a version."""
-    return f'"{version}"'
+def etag(version: int, *beside: int) -> str:
+    """Return the ETag of a version, and of what is shown beside it."""
+    return f'"{".".join(map(str, (version, *beside)))}"'
 
 
-def mark(response: Response, version: int) -> None:
-    """Send the ETag of the version with the response."""
-    response.headers["ETag"] = etag(version)
+def mark(response: Response, version: int, *beside: int) -> None:
+    """Send the ETag of the version, and of what is shown beside it, with the response."""
+    response.headers["ETag"] = etag(version, *beside)
+
+
+def created(response: Response, location: str, version: int | None = None) -> None:
+    """Say where what was made is to be found, and its ETag if it has one."""
+    response.headers["Location"] = location
+    if version is not None:
+        mark(response, version)
 
 
 def is_known(request: Request, tag: str) -> bool:
@@ -70,8 +81,8 @@ def _expected(sent: str) -> Expected:
     if not _TAGS.fullmatch(sent):
         raise problems.invalid("header.If-Match", "send the ETag as it came, in quotes")
     # A weak ETag matches nothing here (RFC 9110, 13.1.1), nor does one that no version of ours has.
-    strong = [opaque for weak, opaque in _TAG.findall(sent) if not weak]
-    return frozenset(int(opaque) for opaque in strong if _VERSION.fullmatch(opaque))
+    strong = [_VERSION.fullmatch(opaque) for weak, opaque in _TAG.findall(sent) if not weak]
+    return frozenset(int(found[1]) for found in strong if found)
 
 
 IfMatch = Annotated[Expected, Depends(wanted)]

@@ -1,19 +1,36 @@
-from api import routing
-from api.caller import Person
-from api.schemas import Me, Organization
-from storage.reading import people
+from fastapi import Response
+
+from api import etags, routing
+from api.caller import Editor, Person, PersonCaller
+from api.etags import IfMatch
+from api.schemas import Me, MeChange, Organization
+from storage.entities import people as writing
+from storage.reading import members, people
 
 router = routing.router("/v1", "people")
 
 
 @router.get("/me", response_model=Me)
-async def read_me(caller: Person) -> object:
+async def read_me(caller: Person, response: Response) -> object:
     """Say who asks, for which organisation, and as what."""
-    user, organization = await people.me(caller.session, caller.claims)
+    return await _me(caller, response)
+
+
+@router.patch("/me", response_model=Me)
+async def change_me(caller: Editor, response: Response, expected: IfMatch, body: MeChange) -> object:
+    """Change one's own name. The e-mail address is the identity provider's to change."""
+    await writing.rename(caller.session, caller.claims.user_id, expected, body.full_name)
+    return await _me(caller, response)
+
+
+async def _me(caller: PersonCaller, response: Response) -> Me:
+    me = await members.oneself(caller.session, caller.claims)
+    organization = await people.organization(caller.session, caller.org_id)
+    etags.mark(response, me.user_version, me.version, organization.version)
     return Me(
-        user_id=user.id,
-        email=user.email,
-        full_name=user.full_name,
+        user_id=me.user_id,
+        email=me.email,
+        full_name=me.full_name,
         role_in_org=caller.role,
         workspace_id=caller.claims.workspace_id,
         organization=Organization.model_validate(organization),

@@ -1,18 +1,69 @@
+from datetime import datetime
+from functools import cache
+from typing import Annotated
 from uuid import UUID
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, EmailStr, Field, StringConstraints
 
-from api.schemas.base import Sent
+from api.parameters import OneOf
+from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
+from storage.reading.invitations import STATUSES
+from storage.tables.people import ROLES
+
+Role = Annotated[str, OneOf(ROLES)]
+FullName = Annotated[str, StringConstraints(min_length=2, max_length=100), Field(examples=["Ada Lovelace"])]
+OrganizationName = Annotated[str, StringConstraints(min_length=3, max_length=100), Field(examples=["Acme"])]
+_AS_THE_DATABASE_HAS_IT = "as the database has it, whatever the token says"
 
 
-class Organization(Sent):
-    """The tenant."""
+@cache
+def _zones() -> frozenset[str]:
+    # What `localtime` means depends on the machine, and a database has none.
+    return frozenset(available_timezones() - {"localtime"})
+
+
+def _known_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("this is no IANA time zone (Europe/Vienna)")
+    return name
+
+
+def _bare(address: object) -> object:
+    # EmailStr would take `Ann <ann@example.org>` as well.
+    if isinstance(address, str) and "<" in address:
+        raise ValueError("send the address alone")
+    return address
+
+
+TimeZone = Annotated[
+    str, AfterValidator(_known_zone), Field(description="IANA name", examples=["Europe/Vienna"])
+]
+Email = Annotated[EmailStr, BeforeValidator(_bare), Field(examples=["max@acme.example"])]
+
+
+class Organization(Versioned):
+    """The tenant. Its limits follow from its tier, which is not its own to change."""
 
     id: UUID
     name: str
     slug: str = Field(examples=["acme"])
     subscription_tier: str = Field(examples=["BASIC"])
-    timezone: str = Field(examples=["UTC"])
+    max_projects: int | None = Field(
+        description="projects that are not archived; null: unlimited", examples=[3]
+    )
+    max_agents_per_project: int = Field(examples=[1])
+    timezone: str = Field(description="IANA name; its days begin there", examples=["UTC"])
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class OrganizationChange(Change):
+    """What changes of an organisation."""
+
+    name: OrganizationName = LEFT_OUT
+    timezone: TimeZone = LEFT_OUT
 
 
 class Me(BaseModel):
@@ -21,8 +72,55 @@ class Me(BaseModel):
     user_id: UUID
     email: str
     full_name: str
-    role_in_org: str = Field(
-        examples=["ADMIN"], description="as the database has it, whatever the token says"
-    )
+    role_in_org: Role = Field(examples=["ADMIN"], description=_AS_THE_DATABASE_HAS_IT)
     workspace_id: UUID | None = Field(description="the one workspace that the token is good for; null: all")
     organization: Organization
+
+
+class MeChange(Asked):
+    """What people change of themselves."""
+
+    full_name: FullName
+
+
+class Member(Versioned):
+    """A person's membership of the organisation."""
+
+    org_id: UUID
+    user_id: UUID
+    email: str = Field(examples=["max@acme.example"])
+    full_name: str = Field(examples=["Max Muster"])
+    role_in_org: Role = Field(examples=["MEMBER"])
+    created_at: datetime
+    updated_at: datetime
+    removed_at: datetime | None = Field(description="when the membership ended; null: it stands")
+    version: int
+
+
+class MemberChange(Asked):
+    """What changes of a membership."""
+
+    role_in_org: Role = Field(examples=["VIEWER"])
+
+
+class Invitation(Sent):
+    """Somebody asked to join. Whoever signs in with the address, verified, may accept."""
+
+    id: UUID
+    org_id: UUID
+    email: str = Field(examples=["max@acme.example"])
+    role_in_org: Role = Field(examples=["MEMBER"])
+    status: Annotated[str, OneOf(STATUSES)] = Field(examples=["PENDING"])
+    invited_by: UUID
+    created_at: datetime
+    expires_at: datetime = Field(description="7 days after `created_at`")
+    accepted_at: datetime | None
+    accepted_by: UUID | None
+    revoked_at: datetime | None
+
+
+class NewInvitation(Asked):
+    """Who is asked to join, and as what."""
+
+    email: Email
+    role_in_org: Role = Field(examples=["MEMBER"])

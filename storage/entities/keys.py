@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import machine_keys
+from storage.entities import edits
+from storage.entities.edits import Expected
 from storage.tables import MachineKey
 from storage.tables.access import SCOPES
 from storage.tenancy import Claims, KeyClaims, TenantSessions
@@ -55,6 +57,22 @@ async def create(
         )
     )
     return key_id, key
+
+
+async def rename(
+    session: AsyncSession, org_id: UUID, key_id: UUID, expected: Expected, name: str
+) -> MachineKey:
+    """Give a key another name, and return it; fails as `edits.change` does."""
+    return await edits.change(session, MachineKey, {"org_id": org_id, "id": key_id}, expected, {"name": name})
+
+
+async def revoke(session: AsyncSession, org_id: UUID, key_id: UUID, expected: Expected) -> MachineKey:
+    """End a key, and return it; fails as `edits.change` does.
+
+    One that was revoked before keeps the time of that.
+    """
+    ended = {"revoked_at": func.coalesce(MachineKey.revoked_at, func.now())}
+    return await edits.change(session, MachineKey, {"org_id": org_id, "id": key_id}, expected, ended)
 
 
 async def login(sessions: TenantSessions, key: str) -> KeyLogin | None:

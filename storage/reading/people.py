@@ -1,4 +1,5 @@
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,5 +32,9 @@ async def standing(session: AsyncSession, claims: Claims) -> Standing:
 async def me(session: AsyncSession, claims: Claims) -> tuple[User, Organization]:
     """Return who asks, and the organisation they ask for."""
     user = (await session.scalars(select(User).where(User.id == claims.user_id))).one()
-    organization = (await session.scalars(select(Organization).where(Organization.id == claims.org_id))).one()
-    return user, organization
+    return user, await organization(session, claims.org_id)
+
+
+async def organization(session: AsyncSession, org_id: UUID) -> Organization:
+    """Return the organisation of whoever asks."""
+    return (await session.scalars(select(Organization).where(Organization.id == org_id))).one()

@@ -1,0 +1,30 @@
+from fastapi import Response
+
+from api import etags, problems, routing
+from api.caller import Member, OrgAdmin
+from api.etags import IfMatch
+from api.schemas import Organization, OrganizationChange
+from storage.entities import organizations as writing
+from storage.reading import people
+
+router = routing.router("/v1/organization", "people")
+
+
+@router.get("", response_model=Organization)
+async def read_organization(caller: Member, response: Response) -> object:
+    """Read the token's organisation, with its tier and what the tier allows."""
+    organization = await people.organization(caller.session, caller.org_id)
+    etags.mark(response, organization.version)
+    return organization
+
+
+@router.patch("", response_model=Organization)
+async def change_organization(
+    caller: OrgAdmin, response: Response, expected: IfMatch, body: OrganizationChange
+) -> object:
+    """Change the organisation's name or time zone. A new time zone holds for days that are still open."""
+    if "timezone" in body.model_fields_set and not await writing.knows_zone(caller.session, body.timezone):
+        raise problems.invalid("body.timezone", "the database does not know this time zone")
+    organization = await writing.edit(caller.session, caller.org_id, expected, body.changes())
+    etags.mark(response, organization.version)
+    return organization
