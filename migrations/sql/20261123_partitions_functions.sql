@@ -11,9 +11,11 @@ DECLARE
     part text;
     made integer := 0;
 BEGIN
+    -- 'Augm': who waits for another that makes a month finds it made.
+    PERFORM pg_advisory_xact_lock(x'4175676d'::bigint);
     FOREACH parent IN ARRAY tables LOOP
         IF NOT EXISTS (
-            SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass(format('public.%I', parent))
+            SELECT FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = parent
             AND c.relkind = 'p' AND c.relowner = current_user::regrole
         ) THEN
             RAISE EXCEPTION 'table % is not partitioned by month', parent USING ERRCODE = '22023';
@@ -21,10 +23,10 @@ BEGIN
         FOR starts IN SELECT DISTINCT date_trunc('month', m::timestamp)::date FROM unnest(months) AS m ORDER BY 1
         LOOP
             part := format('%s_%s', parent, to_char(starts, 'YYYY_MM'));
-            CONTINUE WHEN to_regclass(format('public.%I', part)) IS NOT NULL;
-            -- 'Augm': who waited for another that makes it finds it made.
-            PERFORM pg_advisory_xact_lock(x'4175676d'::bigint);
-            CONTINUE WHEN to_regclass(format('public.%I', part)) IS NOT NULL;
+            -- Of the rows, and not by to_regclass: what that remembers may be older than the lock.
+            CONTINUE WHEN EXISTS (
+                SELECT FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = part
+            );
             EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL) WITH (fillfactor = %s)',
                 part, parent, CASE parent WHEN 'partial' THEN 60 ELSE 100 END);
             -- A partition inherits neither policies nor their absence: only the parent is to be asked.
@@ -55,9 +57,9 @@ BEGIN
         SELECT found.part FROM (
             SELECT c.relname AS part, right(c.relname, 7) AS month, array_position(tables, p.relname::text) AS place,
                    dense_rank() OVER (ORDER BY right(c.relname, 7)) AS age
-            FROM pg_catalog.pg_inherits AS i
-            JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
-            JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent
+            FROM pg_inherits AS i
+            JOIN pg_class AS c ON c.oid = i.inhrelid
+            JOIN pg_class AS p ON p.oid = i.inhparent
             WHERE p.relnamespace = 'public'::regnamespace AND p.relname = ANY (tables)
               AND p.relkind = 'p' AND p.relowner = current_user::regrole
               AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= before
