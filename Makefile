@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -39,6 +39,9 @@ bench: .venv/.dev ## samples/s beside the limit
 
 bench-detection: .venv/.dev ## what the daily test costs and finds, simulated
 	@$(BIN)/python -m benchmarks.detection
+
+bench-tenancy: .venv/.dev ## what a list page costs, and row-level security of it
+	@$(BIN)/python -m benchmarks.tenancy
 
 docs: .venv/.dev ## write what is made from the code: docs/entities.md, docs/openapi.json
 	@$(BIN)/python -m cli.entities >.venv/entities.md && mv .venv/entities.md docs
