@@ -8,6 +8,7 @@ from api.problems import MEDIA_TYPE, PREFIX, Kind
 
 Answers = dict[int | str, dict[str, Any]]
 REF = "#/components/schemas/{model}"
+_KINDS = {kind.slug: kind for kind in vars(problems).values() if isinstance(kind, Kind)}
 _ANY = (
     problems.NOT_ACCEPTABLE,
     problems.INVALID,
@@ -24,7 +25,7 @@ def answers(*kinds: Kind) -> Answers:
     """Return the description of these problems, by status: `responses=answers(problems.NOT_FOUND)`."""
     found: Answers = {}
     for kind in kinds:
-        found = merged(found, {kind.status: _response([_example(kind)])})
+        found = merged(found, {kind.status: _response([kind.slug])})
     return found
 
 
@@ -32,8 +33,13 @@ def merged(first: Answers, second: Answers) -> Answers:
     """Return both; problems of one status stand beside one another."""
     both = {**first, **second}
     for status in first.keys() & second.keys():
-        both[status] = _response([*_examples(first[status]), *_examples(second[status])])
+        both[status] = _response([*_slugs(first[status]), *_slugs(second[status])])
     return dict(sorted(both.items(), key=lambda item: str(item[0])))
+
+
+def problem_examples() -> dict[str, dict[str, Any]]:
+    """Return an example of each kind of problem, by its slug."""
+    return {slug: {"summary": kind.title, "value": _example(kind)} for slug, kind in _KINDS.items()}
 
 
 def usual(
@@ -54,7 +60,7 @@ def usual(
         yield problems.STALE
 
 
-def _example(kind: Kind) -> tuple[str, dict[str, Any]]:
+def _example(kind: Kind) -> dict[str, Any]:
     value: dict[str, Any] = {
         "type": PREFIX + kind.slug,
         "title": kind.title,
@@ -64,16 +70,16 @@ def _example(kind: Kind) -> tuple[str, dict[str, Any]]:
     }
     if kind is problems.INVALID:
         value["errors"] = [{"path": "query.limit", "message": "Input should be less than or equal to 200"}]
-    return kind.slug, {"summary": kind.title, "value": value}
+    return value
 
 
-def _examples(response: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return list(response["content"][MEDIA_TYPE]["examples"].items())
+def _slugs(response: dict[str, Any]) -> list[str]:
+    return list(response["content"][MEDIA_TYPE]["examples"])
 
 
-def _response(examples: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    named = dict(examples)
+def _response(slugs: list[str]) -> dict[str, Any]:
+    named = {slug: {"$ref": f"#/components/examples/{slug}"} for slug in slugs}
     return {
-        "description": "; ".join(example["summary"] for example in named.values()),
+        "description": "; ".join(_KINDS[slug].title for slug in named),
         "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}, "examples": named}},
     }

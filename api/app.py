@@ -11,9 +11,31 @@ from api import failures
 from api.middleware import Envelope
 from api.openapi import document
 from api.rates import Rates
-from api.routes import artifacts, health, me, projects, reports, sessions, wellknown
+from api.routes import (
+    access,
+    artifacts,
+    assumptions,
+    health,
+    invitations,
+    keys,
+    lineage,
+    me,
+    members,
+    organization,
+    projects,
+    reports,
+    sessions,
+    telemetry,
+    wellknown,
+    workspaces,
+)
 from api.services import services
 from settings import Settings
+
+_ROUTES = (
+    *(workspaces, projects, access, artifacts, lineage, assumptions, telemetry, reports),
+    *(me, organization, members, invitations, keys, sessions, health, wellknown),
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -38,7 +60,7 @@ def application() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    for routes in (projects, artifacts, reports, me, sessions, health, wellknown):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     failures.install(app)
     app.add_middleware(Envelope)

@@ -6,17 +6,18 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api import problems, refusals
 from api.auth.keys import IssuerAwayError
-from api.bodies import Unreadable
 from api.etags import etag
 from api.problems import FieldError, Kind, ProblemError, respond
+from detectors.assumptions import ContentError
 from storage.database import AWAY, is_away
-from storage.errors import NotAllowedError, NotThereError, StaleError
+from storage.errors import NotAllowedError, NotApprovableError, NotThereError, StaleError
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,12 @@ _BY_STATUS = {
         problems.TOO_LARGE,
     )
 }
+_REFUSALS: Mapping[type[Exception], Kind] = {
+    NotThereError: problems.NOT_FOUND,
+    NotAllowedError: problems.ROLE_TOO_LOW,
+    NotApprovableError: problems.CONFLICT,
+    ContentError: problems.CONFLICT,
+}
 
 
 def install(app: FastAPI) -> None:
@@ -37,8 +44,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IssuerAwayError, _issuer_away)
-    for edit in (NotThereError, StaleError, NotAllowedError):
-        app.add_exception_handler(edit, _edit)
+    app.add_exception_handler(StaleError, _stale)
+    for refusal in _REFUSALS:
+        app.add_exception_handler(refusal, _refusal)
     for error in (DBAPIError, PoolTimeoutError, *AWAY):
         app.add_exception_handler(error, _database)
 
@@ -55,9 +63,6 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _fault(fault: Mapping[str, Any]) -> FieldError:
-    unread = fault.get("input")
-    if isinstance(unread, Unreadable):
-        return FieldError(path=unread.path, message=unread.reason)
     return FieldError(path=".".join(str(part) for part in fault["loc"]), message=_message(fault))
 
 
@@ -72,18 +77,28 @@ async def _http(request: Request, error: Exception) -> Response:
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
         kind = Kind(error.status_code, "http", str(error.detail))
-    return respond(request, kind, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if kind is problems.METHOD_NOT_ALLOWED else error.headers
+    return respond(request, kind, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return all methods of the path: the router knows those of the first route that it found."""
+    routes = iter_route_contexts(request.app.routes)
+    matching = (each for each in routes if each.path_regex.match(request.url.path))
+    return ", ".join(sorted({method for each in matching for method in each.methods or ()}))
 
 
 async def _issuer_away(request: Request, error: Exception) -> Response:
     return respond(request, problems.ISSUER_AWAY, str(error), headers={"Retry-After": "30"})
 
 
-async def _edit(request: Request, error: Exception) -> Response:
-    if isinstance(error, StaleError):
-        return respond(request, problems.STALE, str(error), headers={"ETag": etag(error.version)})
-    kind = problems.NOT_FOUND if isinstance(error, NotThereError) else problems.ROLE_TOO_LOW
-    return respond(request, kind, str(error))
+async def _stale(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StaleError)  # noqa: S101  # as installed
+    return respond(request, problems.STALE, str(error), headers={"ETag": etag(error.version)})
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    return respond(request, _REFUSALS[type(error)], str(error))
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -48,7 +48,7 @@ async def idempotent(
             alias="Idempotency-Key",
             pattern=r"^[\x21-\x7e]{1,200}$",
             description="chosen by the caller, 1 to 200 visible ASCII characters: the request may be sent "
-            "again for 24 hours, and is done once",
+            "again, and is done once",
             examples=["0b8a4f7e-5b0e-4f60-9a52-3d1f0c6f2a11"],
         ),
     ] = None,

@@ -1,18 +1,18 @@
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from fastapi import Query
-from pydantic import Field
+from fastapi import Query, Response
 
-from api import problems, routing
+from api import etags, problems, routing
 from api.answers import answers
-from api.caller import Caller, Member
+from api.caller import Editor, Member
+from api.etags import IfMatch
 from api.paging import Page, Paging
-from api.parameters import Label, Since, Until
-from api.problems import ProblemError
-from api.schemas import Artifact, Project, Telemetry
-from metrics.names import Metric
-from storage.reading import artifacts, open_hours, projects, telemetry
+from api.parameters import Since, sorts
+from api.routes import lookup
+from api.schemas import NewProject, Project, ProjectChange
+from storage.entities import projects as writing
+from storage.reading import projects
 from storage.reading.pages import Orders
 
 router = routing.router("/v1/projects", "projects")
@@ -26,81 +26,57 @@ class ProjectFilters(Paging):
     is_archived: bool = False
     workspace_id: UUID | None = None
     since: Since | None = None
-    sort: Literal["created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"] = "-created_at"
-
-
-class TelemetryFilters(Paging):
-    """Which hours; a cohort or feature of '' is the unspecified one."""
-
-    orders: ClassVar[Orders] = telemetry.ORDERS
-
-    metric_name: Metric | None = None
-    cohort: Label | None = None
-    feature: Label | None = None
-    since: Since | None = None
-    until: Until | None = None
-    include: Annotated[
-        Literal["open"] | None, Field(description="`open` adds the current hours, as far as they are known")
-    ] = None
-    sort: Literal["timestamp", "-timestamp"] = "-timestamp"
-
-
-class ArtifactFilters(Paging):
-    """Which versions; `since` is about `created_at`."""
-
-    orders: ClassVar[Orders] = artifacts.ORDERS
-
-    type: Label | None = None
-    key: Label | None = None
-    status: Label | None = None
-    since: Since | None = None
-    sort: Literal["created_at", "-created_at", "type", "-type", "version", "-version"] = "-created_at"
+    sort: Annotated[str, sorts(projects.ORDERS)] = "-created_at"
 
 
 @router.get("", response_model=Page[Project])
 async def list_projects(caller: Member, filters: Annotated[ProjectFilters, Query()]) -> object:
-    """List the organisation's projects, newest first."""
+    """List the organisation's projects, newest first unless `sort` says otherwise."""
     wanted = projects.Wanted(filters.is_archived, filters.workspace_id, filters.since)
     rows = await projects.listed(caller.session, caller.org_id, wanted, filters.part())
     return filters.page(rows, Project)
 
 
+@router.post(
+    "",
+    status_code=201,
+    response_model=Project,
+    responses=answers(problems.NAME_TAKEN, problems.PROJECT_LIMIT),
+)
+async def create_project(caller: Editor, response: Response, body: NewProject) -> object:
+    """Make a project; it begins in phase DISCOVER."""
+    await lookup.workspace_of_body(caller, body.workspace_id)
+    row = await writing.add(caller.session, caller.claims, **body.model_dump())
+    etags.created(response, f"/v1/projects/{row.id}", row.version)
+    return row
+
+
 @router.get("/{project_id}", response_model=Project, responses=answers(problems.NOT_FOUND))
-async def read_project(caller: Member, project_id: UUID) -> object:
+async def read_project(caller: Member, response: Response, project_id: UUID) -> object:
     """Read a project."""
-    return await _project(caller, project_id)
+    row = await lookup.project(caller, project_id)
+    etags.mark(response, row.version)
+    return row
 
 
-@router.get("/{project_id}/telemetry", response_model=Page[Telemetry], responses=answers(problems.NOT_FOUND))
-async def list_telemetry(
-    caller: Member, project_id: UUID, filters: Annotated[TelemetryFilters, Query()]
+@router.patch(
+    "/{project_id}",
+    response_model=Project,
+    responses=answers(problems.NOT_FOUND, problems.NAME_TAKEN, problems.PROJECT_LIMIT),
+)
+async def change_project(
+    caller: Editor, response: Response, expected: IfMatch, project_id: UUID, body: ProjectChange
 ) -> object:
-    """List a project's hourly telemetry, newest hour first."""
-    await _project(caller, project_id)
-    wanted = telemetry.Wanted(
-        filters.metric_name, filters.cohort, filters.feature, filters.since, filters.until
-    )
-    asked = (caller.session, caller.org_id, project_id, wanted, filters.part())
-    rows = await telemetry.listed(*asked)
-    current = await open_hours.listed(*asked) if filters.include else []
-    # Open hours are later than all closed ones.
-    found = [*current, *rows] if filters.sort == "-timestamp" else [*rows, *current]
-    return filters.page(found, Telemetry)
+    """Change a project, put it into the archive or take it out again."""
+    changes = body.changes()
+    if "workspace_id" in changes:
+        await lookup.workspace_of_body(caller, changes["workspace_id"])
+    row = await writing.edit(caller.session, caller.org_id, project_id, expected, changes)
+    etags.mark(response, row.version)
+    return row
 
 
-@router.get("/{project_id}/artifacts", response_model=Page[Artifact], responses=answers(problems.NOT_FOUND))
-async def list_artifacts(
-    caller: Member, project_id: UUID, filters: Annotated[ArtifactFilters, Query()]
-) -> object:
-    """List a project's artifact versions without their content, newest first."""
-    await _project(caller, project_id)
-    wanted = artifacts.Wanted(filters.type, filters.key, filters.status, filters.since)
-    rows = await artifacts.listed(caller.session, caller.org_id, project_id, wanted, filters.part())
-    return filters.page(rows, Artifact)
-
-
-async def _project(caller: Caller, project_id: UUID) -> object:
-    project = await projects.one(caller.session, caller.org_id, project_id)
-    if project is None:
-        raise ProblemError(problems.NOT_FOUND, "there is no such project")
-    return project
+@router.delete("/{project_id}", status_code=204, responses=answers(problems.NOT_FOUND))
+async def archive_project(caller: Editor, expected: IfMatch, project_id: UUID) -> None:
+    """Put a project into the archive: it is kept, and no longer counts against the tier's limit."""
+    await writing.edit(caller.session, caller.org_id, project_id, expected, {"is_archived": True})

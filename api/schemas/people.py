@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, StringConstraints
 
 from api.parameters import OneOf
 from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
@@ -66,7 +66,7 @@ class OrganizationChange(Change):
     timezone: TimeZone = LEFT_OUT
 
 
-class Me(BaseModel):
+class Me(Versioned):
     """Who asks, for which organisation, and as what."""
 
     user_id: UUID

@@ -3,7 +3,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import cast, exists, insert, select
+from sqlalchemy import ColumnElement, cast, exists, insert, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,17 +22,23 @@ class Name(NamedTuple):
 
 async def latest(session: AsyncSession, org_id: UUID, project_id: UUID) -> dict[Name, Artifact]:
     """Return the latest version of each artifact of the project."""
+    query = select(Artifact).where(
+        Artifact.org_id == org_id, Artifact.project_id == project_id, ~has_later(org_id, project_id)
+    )
+    rows: Sequence[Artifact] = (await session.scalars(query)).all()
+    return {Name(row.type, row.key): row for row in rows}
+
+
+def has_later(org_id: UUID, project_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that a version of the project is not the latest of its type and key."""
     later = aliased(Artifact)
-    has_later = exists().where(
+    return exists().where(
         later.org_id == org_id,
         later.project_id == project_id,
         later.type == Artifact.type,
         later.key == Artifact.key,
         later.version > Artifact.version,
     )
-    query = select(Artifact).where(Artifact.org_id == org_id, Artifact.project_id == project_id, ~has_later)
-    rows: Sequence[Artifact] = (await session.scalars(query)).all()
-    return {Name(row.type, row.key): row for row in rows}
 
 
 async def dependencies(
@@ -68,7 +74,7 @@ async def create_version(
     project_id: UUID,
     name: Name,
     *,
-    content: Mapping[str, Any],
+    content: Mapping[str, Any] | None,
     evidence_tier: str,
 ) -> Artifact:
     """Return the next version of the artifact, a draft; the database numbers it."""
@@ -78,7 +84,7 @@ async def create_version(
         project_id=project_id,
         type=name.type,
         key=name.key,
-        content=dict(content),
+        content=null() if content is None else dict(content),
         evidence_tier=evidence_tier,
         created_by=claims.user_id,
     )

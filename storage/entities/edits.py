@@ -5,7 +5,7 @@ then comes back is nothing, as for a row that is not there or has moved on, and 
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Update, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,6 +41,17 @@ async def change(
     return await _done(session, table, key, expected, statement)
 
 
+async def locked(session: AsyncSession, table: type[Row], key: Key, expected: Expected) -> Row:
+    """Return the row that `key` names, for this transaction alone to change.
+
+    Raises:
+        NotThereError, StaleError, NotAllowedError: as for `change`.
+    """
+    query = select(table).where(*_named(table, key), *_current(table, expected)).with_for_update()
+    row: Row | None = (await session.scalars(query)).one_or_none()
+    return row or await _why_not(session, table, key, expected)
+
+
 async def remove(session: AsyncSession, table: type[Row], key: Key, expected: Expected) -> Row:
     """Delete the row that `key` names, and return it as it was.
 
@@ -59,19 +70,17 @@ async def _done(
         execution_options={"synchronize_session": False, "populate_existing": True},
     )
     row: Row | None = returned.one_or_none()
-    if row is None:
-        await _tell_why(session, table, key, expected)
-        raise NotAllowedError("the row may be seen and not changed")
-    return row
+    return row or await _why_not(session, table, key, expected)
 
 
-async def _tell_why(session: AsyncSession, table: type[Row], key: Key, expected: Expected) -> None:
+async def _why_not(session: AsyncSession, table: type[Row], key: Key, expected: Expected) -> NoReturn:
     query = select(_version(table)).where(*_named(table, key))
     version = (await session.scalars(query)).one_or_none()
     if version is None:
         raise NotThereError(f"there is no such {_THINGS.get(table.__tablename__, table.__tablename__)}")
     if expected is not None and version not in expected:
         raise StaleError(version)
+    raise NotAllowedError("it may be seen and not changed")
 
 
 def _named(table: type[Row], key: Key) -> list[ColumnElement[bool]]:

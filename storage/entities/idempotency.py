@@ -1,16 +1,13 @@
 """What a POST was answered, kept in the transaction of what it did."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.tables import IdempotencyKey
 from storage.tenancy import Claims
-
-KEPT_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class Earlier:
 
 
 async def begin(session: AsyncSession, claims: Claims, key: str, request_sha256: bytes) -> Earlier | None:
-    """Take the key for this request; or return what it was taken for, in the last 24 hours.
+    """Take the key for this request; or return what it was taken for.
 
     While the first request of a key runs, others of the same key wait here: for its answer, or, where it
     failed, to take its place.
@@ -31,16 +28,7 @@ async def begin(session: AsyncSession, claims: Claims, key: str, request_sha256:
     row = insert(IdempotencyKey).values(
         org_id=claims.org_id, actor_id=claims.user_id, key=key, request_sha256=request_sha256
     )
-    taken = row.on_conflict_do_update(
-        constraint="pk_idempotency_key",
-        set_={
-            "request_sha256": row.excluded.request_sha256,
-            "status": None,
-            "sealed": None,
-            "created_at": func.now(),
-        },
-        where=IdempotencyKey.created_at < func.now() - KEPT_FOR,
-    ).returning(IdempotencyKey.key)
+    taken = row.on_conflict_do_nothing().returning(IdempotencyKey.key)
     if (await session.scalars(taken)).one_or_none() is not None:
         return None
     columns = (IdempotencyKey.request_sha256, IdempotencyKey.status, IdempotencyKey.sealed)
@@ -49,7 +37,7 @@ async def begin(session: AsyncSession, claims: Claims, key: str, request_sha256:
 
 
 async def finish(session: AsyncSession, claims: Claims, key: str, status: int, sealed: bytes) -> None:
-    """Keep the answer, for as long as the key."""
+    """Keep the answer for as long as the key."""
     await session.execute(
         update(IdempotencyKey)
         .where(*_named(claims, key))

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -6,6 +6,8 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.entities import edits
+from storage.entities.edits import Expected
 from storage.tables import Project
 from storage.tenancy import Claims
 
@@ -35,6 +37,24 @@ async def create(
         **fields,
     )
     return (await session.scalars(row.on_conflict_do_nothing().returning(Project.id))).first()
+
+
+async def add(session: AsyncSession, claims: Claims, **fields: Any) -> Project:
+    """Return a new project.
+
+    Raises:
+        IntegrityError: its workspace is not there, or has one of this name.
+        DBAPIError: the organisation has as many as its tier allows (AG001).
+    """
+    row = insert(Project).values(org_id=claims.org_id, id=uuid4(), created_by=claims.user_id, **fields)
+    return (await session.scalars(row.returning(Project))).one()
+
+
+async def edit(
+    session: AsyncSession, org_id: UUID, project_id: UUID, expected: Expected, changes: Mapping[str, Any]
+) -> Project:
+    """Change a project of a version that was read, and return it; fails as `edits.change` does."""
+    return await edits.change(session, Project, {"org_id": org_id, "id": project_id}, expected, changes)
 
 
 async def change(session: AsyncSession, claims: Claims, project: Project, **fields: Any) -> bool:

@@ -1,9 +1,13 @@
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.entities import edits
+from storage.entities.edits import Expected
 from storage.tables import Workspace
 from storage.tenancy import Claims
 
@@ -17,6 +21,23 @@ async def ensure(session: AsyncSession, claims: Claims, name: str) -> UUID:
     )
     found = select(Workspace.id).where(Workspace.org_id == claims.org_id, Workspace.name == name)
     return (await session.scalars(found)).one()
+
+
+async def add(session: AsyncSession, claims: Claims, **fields: str) -> Workspace:
+    """Return a new workspace.
+
+    Raises:
+        IntegrityError: the organisation has one of this name.
+    """
+    row = insert(Workspace).values(org_id=claims.org_id, id=uuid4(), created_by=claims.user_id, **fields)
+    return (await session.scalars(row.returning(Workspace))).one()
+
+
+async def edit(
+    session: AsyncSession, org_id: UUID, workspace_id: UUID, expected: Expected, changes: Mapping[str, Any]
+) -> Workspace:
+    """Change a workspace, and return it; fails as `edits.change` does."""
+    return await edits.change(session, Workspace, {"org_id": org_id, "id": workspace_id}, expected, changes)
 
 
 async def oldest(session: AsyncSession, org_id: UUID) -> UUID | None:

@@ -3,11 +3,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer
 
+from storage.entities.artifacts import has_later
 from storage.reading.pages import Orders, Slice, page
 from storage.tables import Artifact, ArtifactDependency, Tag
 
@@ -20,12 +21,17 @@ ORDERS: Orders = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which versions: None says all; `since` is about `created_at`, inclusive."""
+    """Which versions: None says all; `since` is about `created_at`, inclusive.
+
+    `latest`: of each type and key the one of the highest version, whatever its status.
+    """
 
     type: str | None = None
     key: str | None = None
     status: str | None = None
+    tag: str | None = None
     since: datetime | None = None
+    latest: bool = False
 
 
 async def listed(
@@ -39,6 +45,10 @@ async def listed(
             query = query.where(getattr(Artifact, column) == value)
     if wanted.since:
         query = query.where(Artifact.created_at >= wanted.since)
+    if wanted.tag is not None:
+        query = query.where(_tagged(org_id, wanted.tag))
+    if wanted.latest:
+        query = query.where(~has_later(org_id, project_id))
     return await page(session, query.options(defer(Artifact.content)), part)
 
 
@@ -63,6 +73,10 @@ async def one(session: AsyncSession, org_id: UUID, artifact_id: UUID) -> Whole |
     )
     row = (await session.execute(query)).one_or_none()
     return None if row is None else Whole(row[0], row[1] or [], row[2] or [])
+
+
+def _tagged(org_id: UUID, tag_name: str) -> ColumnElement[bool]:
+    return Artifact.id.in_(select(Tag.artifact_id).where(Tag.org_id == org_id, Tag.tag_name == tag_name))
 
 
 def _ordered(column: InstrumentedAttribute[Any]) -> aggregate_order_by[Any]:

@@ -3,15 +3,16 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from api.bodies import JsonRequest, Unreadable
+from api.bodies import JsonRequest
+from api.problems import FieldError
 
 
-async def read(body: bytes) -> Any:
+async def read(body: bytes) -> tuple[Any, FieldError | None]:
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": body}
 
     request: Request = JsonRequest({"type": "http", "headers": []}, receive)
-    return await request.json()
+    return await request.json(), request.state.fault
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,8 @@ async def read(body: bytes) -> Any:
     ],
 )
 async def test_what_is_json_is_read(body: bytes, value: object):
-    found = await read(body)
-    assert not isinstance(found, Unreadable)
+    found, fault = await read(body)
+    assert fault is None
     assert value is None or found == value
 
 
@@ -51,7 +52,6 @@ async def test_what_is_json_is_read(body: bytes, value: object):
     ],
 )
 async def test_what_is_not_says_where(body: bytes, path: str):
-    found = await read(body)
-    assert isinstance(found, Unreadable)
-    assert found.path == path
-    assert found.reason
+    _, fault = await read(body)
+    assert fault
+    assert (fault.path, bool(fault.message)) == (path, True)

@@ -1,0 +1,32 @@
+"""What a path or a body names, or the answer that there is no such thing."""
+
+from uuid import UUID
+
+from api import problems
+from api.caller import Caller
+from api.problems import ProblemError
+from storage.entities import workspaces
+from storage.reading import projects
+from storage.tables import Project
+
+
+async def project(caller: Caller, project_id: UUID) -> Project:
+    """Return the project that a path names.
+
+    Raises:
+        ProblemError: it is not there, or not within the caller's sight.
+    """
+    found = await projects.one(caller.session, caller.org_id, project_id)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND, "there is no such project")
+    return found
+
+
+async def workspace_of_body(caller: Caller, workspace_id: UUID) -> None:
+    """See that the workspace that a body names is within the caller's sight.
+
+    Raises:
+        ProblemError: it is not.
+    """
+    if not await workspaces.exists(caller.session, caller.org_id, workspace_id):
+        raise problems.invalid("body.workspace_id", "there is no such workspace")

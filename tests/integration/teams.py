@@ -1,0 +1,96 @@
+"""An organisation of a test's own, asked about over HTTP: what it changes is nobody else's."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from settings import Settings
+from storage.tenancy import Claims
+from tests.databases import Database
+from tests.integration.conftest import bearer_of
+
+PROBLEM = "It takes too long to pay."
+MEMBERS = {"ann": "ADMIN", "max": "MEMBER", "vic": "VIEWER"}
+
+
+@dataclass(frozen=True)
+class Team:
+    """Ann administers it, max edits, vic looks; `workspace` is its first one, and empty."""
+
+    http: httpx.AsyncClient
+    settings: Settings
+    org: UUID = field(default_factory=uuid4)
+    workspace: UUID = field(default_factory=uuid4)
+    people: dict[str, UUID] = field(default_factory=lambda: {name: uuid4() for name in MEMBERS})
+
+    async def ask(
+        self, who: str, method: str, path: str, *, workspace: UUID | None = None, **request: Any
+    ) -> httpx.Response:
+        """Send a request as somebody; `match`: the If-Match of a version."""
+        headers = bearer_of(self.settings, Claims(self.people[who], self.org, workspace))
+        headers |= request.pop("headers", {})
+        if "match" in request:
+            headers["If-Match"] = f'"{request.pop("match")}"'
+        return await self.http.request(method, f"/v1/{path}", headers=headers, **request)
+
+    async def made(self, path: str, who: str = "max", **body: Any) -> dict[str, Any]:
+        """Return what a POST has made."""
+        answer = await self.ask(who, "POST", path, json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    async def project(self, **body: Any) -> dict[str, Any]:
+        """Return a new project."""
+        named = {"workspace_id": str(self.workspace), "name": f"Project {uuid4()}"}
+        return await self.made("projects", **{**named, "problem_statement": PROBLEM, **body})
+
+    async def read(self, path: str, who: str = "vic", **filters: Any) -> Any:
+        """Return what a GET reads."""
+        answer = await self.ask(who, "GET", path, params=filters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+async def founded(
+    http: httpx.AsyncClient, settings: Settings, database: Database, *, tier: str = "ENTERPRISE"
+) -> Team:
+    """Return a new organisation."""
+    team = Team(http, settings)
+    async with database.superuser() as connection:
+        await connection.execute(
+            "INSERT INTO organization (id, name, slug, subscription_tier) VALUES ($1, 'Team', $2, $3)",
+            team.org,
+            f"team-{team.org}",
+            tier,
+        )
+        for name, role in MEMBERS.items():
+            user = team.people[name]
+            await connection.execute(
+                "INSERT INTO app_user (id, email, full_name) VALUES ($1, $2, $3)",
+                user,
+                f"{user}@teams.example",
+                name,
+            )
+            await connection.execute(
+                "INSERT INTO organization_members (org_id, user_id, role_in_org) VALUES ($1, $2, $3)",
+                team.org,
+                user,
+                role,
+            )
+        await connection.execute(
+            "INSERT INTO workspace (org_id, id, name, created_by) VALUES ($1, $2, 'Main', $3)",
+            team.org,
+            team.workspace,
+            team.people["ann"],
+        )
+    return team
+
+
+def slug(answer: httpx.Response, status: int) -> str:
+    """Return what kind of problem an answer of this status is."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return str(answer.json()["type"]).rpartition(":")[2]
