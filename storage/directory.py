@@ -42,10 +42,16 @@ async def everybody(connection: Connection) -> Everybody:
 
 
 async def note_use(connection: Connection, keys: Iterable[UUID]) -> None:
-    """Record that the keys were used, right to the minute."""
+    """Record that the keys were used, unless that was done within the last minute.
+
+    A key that somebody else has locked is left to them: another worker notes the same, and nobody waits.
+    """
     await connection.execute(
-        """UPDATE machine_key SET last_used_at = now()
-           WHERE id = ANY ($1::uuid[])
-             AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')""",
+        """UPDATE machine_key AS k SET last_used_at = now()
+           FROM (SELECT org_id, id FROM machine_key
+                 WHERE id = ANY ($1::uuid[])
+                   AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+                 FOR NO KEY UPDATE SKIP LOCKED) AS used
+           WHERE k.org_id = used.org_id AND k.id = used.id""",
         list(keys),
     )

@@ -11,6 +11,7 @@ from storage import directory, machine_keys
 from storage.directory import Everybody
 from storage.secrets import user_key
 from streams.fold import Headers, Tenant
+from streams.key_uses import KeyUses
 from streams.wire import Message, Reason, Refused
 
 KEY_HEADER = "augentis-key"
@@ -21,8 +22,8 @@ FRESH = timedelta(seconds=30)
 class SnapshotDirectory:
     """Answers from the last snapshot; `refresh` takes a new one."""
 
-    def __init__(self, auth: IngestAuth, secret: str) -> None:
-        self._auth, self._secret = auth, secret
+    def __init__(self, auth: IngestAuth, secret: str, uses: KeyUses) -> None:
+        self._auth, self._secret, self._uses = auth, secret, uses
         self._all = Everybody()
         self._tenants: dict[tuple[str, str], Tenant] = {}
         self.taken_at = -float("inf")
@@ -66,8 +67,11 @@ class SnapshotDirectory:
         text = next((value.decode("ascii", "replace") for name, value in headers if name == KEY_HEADER), "")
         key_id = machine_keys.parse(text)
         row = self._all.keys.get(key_id) if key_id else None
-        if row is None or not machine_keys.matches(text, row.secret_sha256):
-            raise Refused(Reason.BAD_KEY, "the ingest key is missing, unknown or revoked")
+        if key_id is None or row is None or not machine_keys.matches(text, row.secret_sha256):
+            raise Refused(
+                Reason.BAD_KEY, "the ingest key is missing, unknown or ended, or may not publish"
+            )
+        self._uses.saw(key_id)
         if (row.org_id, row.project_id) != tenant.project:
             raise Refused(Reason.TENANT_MISMATCH, "the ingest key is another project's")
 

@@ -33,6 +33,7 @@ from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
 from streams.ingest import Ingest
 from streams.kafka_watch import KafkaWatch
+from streams.key_uses import KeyUses
 from streams.lanes import Lanes
 from streams.logs import configure
 from streams.outage import patiently
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_EVERY = 0.5
 BEAT_EVERY = 1.0
+NOTE_EVERY = 1.0
 FORGET_EVERY = 600.0
 STOP_SECONDS = 5.0
 READ_TOPICS = ("raw_metrics", "backfill_metrics", CLOSED)
@@ -95,6 +97,7 @@ class Worker:
         cast(LedgerTransport, self._app.transport).on_claim = self._holdings.claim
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
         self._heartbeat = Heartbeat(pool, self._holdings)
+        self._uses = KeyUses()
         live, history = self._ingest(settings.lateness), self._ingest(None)
         detect = Detect(pool, self._holdings, webhook=settings.webhook_url is not None)
         self._tallies = (live.tally, history.tally)
@@ -110,7 +113,7 @@ class Worker:
             lateness.total_seconds() if lateness else None,
             settings.future_tolerance.total_seconds(),
         )
-        directory = SnapshotDirectory(settings.ingest_auth, secret)
+        directory = SnapshotDirectory(settings.ingest_auth, secret, self._uses)
         return Ingest(self._pool, self._holdings, directory, limits, seal(secret))
 
     def _agent(self, app: LedgerApp, topic: str, take: Take) -> None:
@@ -156,6 +159,7 @@ class Worker:
             self._consume(),
             self._every(CLOSE_EVERY, self._close, "closing hours"),
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
+            self._every(NOTE_EVERY, self._note, "noting the use of keys"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
             self._watch.run(),
             watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),
@@ -179,6 +183,9 @@ class Worker:
     async def _close(self) -> None:
         while await self._closer.tick():
             pass
+
+    async def _note(self) -> None:
+        await self._uses.note(self._pool)
 
     async def _beat(self) -> None:
         if self._app.started:

@@ -1,11 +1,16 @@
 """Workers with settings of their own: ingest keys, and hours that close by event time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
+from cli.sessions import tenant_sessions
 from storage import machine_keys
+from storage.entities import keys
 from storage.secrets import seal
+from storage.tenancy import Claims
 from tests.streaming import NOW, RAW, Process, Project, System, eventually, sample
 
 Header = tuple[str, bytes]
@@ -37,6 +42,8 @@ async def test_with_keys_a_message_counts_for_the_project_of_its_key_alone(syste
     assert other.ingest_key
     name = "augentis-key"
     right, foreign = project.ingest_key.encode(), other.ingest_key.encode()
+    reading = await key_of(system, project, scopes=["read"])
+    expired = await key_of(system, project, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     with system.worker(AUGENTIS_INGEST_AUTH="key") as worker:
         refused = {
             await send_with(system, project): "bad_key",
@@ -45,6 +52,8 @@ async def test_with_keys_a_message_counts_for_the_project_of_its_key_alone(syste
             await send_with(system, project, (name, machine_keys.make()[1].encode())): "bad_key",
             await send_with(system, project, (name, right[:-1] + b"!")): "bad_key",
             await send_with(system, project, (name.upper(), right)): "bad_key",
+            await send_with(system, project, (name, reading)): "bad_key",
+            await send_with(system, project, (name, expired)): "bad_key",
             await send_with(system, project, (name, foreign)): "tenant_mismatch",
             await send_with(system, third, (name, right)): "tenant_mismatch",
         }
@@ -57,15 +66,37 @@ async def test_with_keys_a_message_counts_for_the_project_of_its_key_alone(syste
         assert await system.count(project) == 1
         assert await system.count(third) == 0
         assert right.decode() not in worker.log
+        # Nothing more is sent: the use is noted all the same.
+        await eventually(lambda: _is_used(system, right), 10)
+        assert not await _is_used(system, reading)
+        assert not await _is_used(system, expired)
 
-        key_id = machine_keys.parse(right.decode())
         async with system.superuser() as connection:
-            await connection.execute("UPDATE machine_key SET revoked_at = now() WHERE id = $1", key_id)
+            await connection.execute("UPDATE machine_key SET revoked_at = now() WHERE id = $1", _id(right))
     with system.worker(AUGENTIS_INGEST_AUTH="key"):  # a worker notices within 30 s; a new one at once
         revoked = await send_with(system, project, (name, right))
         await system.read()
         assert (await waiting(system))[revoked] == "bad_key"
         assert await system.count(project) == 1
+
+
+async def key_of(system: System, project: Project, **more: Any) -> bytes:
+    """Return one more key of the project."""
+    (admin,) = await system.fetch("SELECT created_by FROM project WHERE id = $1", project.id)
+    claims = Claims(admin["created_by"], project.org_id)
+    async with tenant_sessions(system.settings) as sessions, sessions.open(claims) as session:
+        return (await keys.create(session, claims, project.id, "one more", **more))[1].encode()
+
+
+async def _is_used(system: System, key: bytes) -> bool:
+    query = "SELECT last_used_at IS NOT NULL FROM machine_key WHERE id = $1"
+    return bool(await system.value(query, _id(key)))
+
+
+def _id(key: bytes) -> UUID:
+    found = machine_keys.parse(key.decode())
+    assert found
+    return found
 
 
 async def test_dead_letters_wait_sealed_and_are_erased_once_kafka_has_them(system: System):
