@@ -152,4 +152,4 @@ def test_an_api_that_breaks_its_word_is_found(served: Served, tmp_path: Path):
     with listening(forgetful, lifespan="off") as url:
         options = ("--phases", "fuzzing", "--include-path", "/v1/me")
         report = run(served, person(served, "ann"), tmp_path, *options, url=url)
-    assert ("Response violates schema", ["GET /v1/me"]) in failures(report)
+    assert "GET /v1/me" in dict(failures(report))["Response violates schema"]
