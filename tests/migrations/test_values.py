@@ -1,0 +1,299 @@
+"""What a column takes and what it refuses, at the boundary of every CHECK and UNIQUE of the schema.
+
+As a superuser without triggers, on rows of the world, undone: only the constraints are left to refuse.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+
+from storage.tables import Base
+from tests.world import World
+
+
+def words(column: str, good: str) -> tuple[list[str], list[str]]:
+    """Each word of a closed list is taken, another is not, nor one in lower case."""
+    listed = good.split()
+    refused = ("NO_SUCH", listed[-1].swapcase(), "")
+    return [f"{column} = '{word}'" for word in listed], [f"{column} = '{word}'" for word in refused]
+
+
+def lengths(column: str, least: int, most: int) -> tuple[list[str], list[str]]:
+    good = [f"{column} = repeat('ä', {length})" for length in (least, most)]
+    bad = [f"{column} = repeat('ä', {length})" for length in (least - 1, most + 1) if length >= 0]
+    return good, bad
+
+
+def numbers(column: str, least: int, most: int) -> tuple[list[str], list[str]]:
+    return [f"{column} = {least}", f"{column} = {most}"], [
+        f"{column} = {least - 1}",
+        f"{column} = {most + 1}",
+    ]
+
+
+TIERS = "E0 E1 E2 E3 E4"
+ROLES = "ADMIN MEMBER VIEWER"
+METRICS = "feature_usage retention crash_rate latency_p50 error_rate user_adoption"
+DIVERGENCES = "PERSONA_MISMATCH FEATURE_ADOPTION_MISS PRICING_ELASTICITY_MISS LATENCY_MISS"
+ARTIFACTS = (
+    "PROBLEM PERSONA MARKET_RESEARCH PRD POSITIONING PRICING GTM ARCHITECTURE WIREFRAME PROTOTYPE API_SPEC"
+    " DB_SCHEMA CODE_BACKEND CODE_FRONTEND TEST_SUITE DEPLOYMENT_PLAN"
+)
+SUBMITTED = "submitted_at = now(), submitted_by = created_by"
+APPROVED = "approved_at = now(), approved_by = created_by"
+DEPLOYED = "deployed_at = now(), deployed_by = created_by"
+NOT_APPROVED = "approved_at = NULL, approved_by = NULL"
+EMAILS = (
+    ["email = 'a@b.c'", "email = 'first.last+tag@sub.example.org'"],
+    [
+        "email = ''",
+        "email = 'a'",
+        "email = 'a@b'",
+        "email = 'a b@c.d'",
+        "email = 'a@b@c.d'",
+        "email = '@b.c'",
+    ],
+)
+
+# By constraint: what an UPDATE may set and what not.
+CHECKS: dict[str, tuple[list[str], list[str]]] = {
+    "ck_organization_name_length": lengths("name", 3, 100),
+    "ck_organization_slug_format": (
+        ["slug = 'a'", "slug = '9'", "slug = 'acme-corp'", "slug = 'a-1-b'"],
+        [f"slug = '{slug}'" for slug in ("", "Acme", "-a", "a-", "a--b", "a_b", "a b", "ä", "a\n")],
+    ),
+    "ck_organization_subscription_tier": words("subscription_tier", "BASIC PRO ENTERPRISE"),
+    "ck_app_user_email_format": EMAILS,
+    "ck_app_user_full_name_length": lengths("full_name", 2, 100),
+    "ck_app_user_auth_provider": words("auth_provider", "supabase google github"),
+    "ck_organization_members_role_in_org": words("role_in_org", ROLES),
+    "ck_invitation_email_format": EMAILS,
+    "ck_invitation_role_in_org": words("role_in_org", ROLES),
+    "ck_invitation_accepted": (
+        ["accepted_at = now(), accepted_by = invited_by", "accepted_at = NULL, accepted_by = NULL"],
+        ["accepted_at = now(), accepted_by = NULL", "accepted_at = NULL, accepted_by = invited_by"],
+    ),
+    "ck_invitation_one_end": (
+        ["revoked_at = now()", "accepted_at = now(), accepted_by = invited_by"],
+        ["revoked_at = now(), accepted_at = now(), accepted_by = invited_by"],
+    ),
+    "ck_workspace_name_length": lengths("name", 3, 50),
+    "ck_project_name_length": lengths("name", 3, 100),
+    "ck_project_problem_statement_length": lengths("problem_statement", 10, 5000),
+    "ck_project_phase": words("phase", "DISCOVER DEFINE DESIGN DEVELOP DEPLOY"),
+    "ck_project_status": words("status", "IN_PROGRESS PASSED CONDITIONAL FAILED"),
+    "ck_project_access_role": words("role", "EDITOR COMMENTER VIEWER"),
+    "ck_artifact_type": words("type", ARTIFACTS),
+    "ck_artifact_key_length": lengths("key", 0, 100),
+    "ck_artifact_version": (["version = 1", "version = 2147483647"], ["version = 0", "version = -1"]),
+    "ck_artifact_evidence_tier": words("evidence_tier", TIERS),
+    "ck_artifact_status": (
+        [
+            f"status = 'DRAFT', {NOT_APPROVED}",
+            f"status = 'REVIEW', {NOT_APPROVED}, {SUBMITTED}",
+            f"status = 'APPROVED', {APPROVED}",
+            f"status = 'DEPLOYED', {APPROVED}, {DEPLOYED}",
+        ],
+        [f"status = 'approved', {NOT_APPROVED}", f"status = '', {NOT_APPROVED}"],
+    ),
+    "ck_artifact_submitted": (
+        [f"status = 'REVIEW', {NOT_APPROVED}, {SUBMITTED}"],
+        [f"status = 'REVIEW', {NOT_APPROVED}, submitted_at = NULL"],
+    ),
+    "ck_artifact_approved": (
+        [f"status = 'APPROVED', {APPROVED}"],
+        [
+            f"status = 'APPROVED', {NOT_APPROVED}",
+            "status = 'APPROVED', approved_at = now(), approved_by = NULL",
+            "status = 'APPROVED', approved_at = NULL, approved_by = created_by",
+            f"status = 'DRAFT', {APPROVED}",
+        ],
+    ),
+    "ck_artifact_deployed": (
+        [f"status = 'DEPLOYED', {APPROVED}, {DEPLOYED}"],
+        [
+            f"status = 'DEPLOYED', {APPROVED}",
+            f"status = 'APPROVED', {APPROVED}, {DEPLOYED}",
+        ],
+    ),
+    "ck_tag_tag_name_length": lengths("tag_name", 1, 100),
+    "ck_artifact_dependency_not_itself": (
+        ["depends_on_id = depends_on_id"],
+        ["depends_on_id = artifact_id"],
+    ),
+    "ck_assumption_metric_name": words("metric_name", METRICS),
+    "ck_assumption_operator": words("operator", ">= <= within"),
+    "ck_assumption_tolerance_kind": words("tolerance_kind", "absolute relative"),
+    "ck_assumption_divergence_type": words("divergence_type", DIVERGENCES),
+    "ck_assumption_evidence_tier": words("evidence_tier", TIERS),
+    "ck_machine_key_name_length": lengths("name", 1, 100),
+    "ck_machine_key_scopes": (
+        ["scopes = '{publish}'", "scopes = '{read}'", "scopes = '{read,publish}'"],
+        ["scopes = '{}'", "scopes = '{write}'", "scopes = '{read,read,publish}'"],
+    ),
+    "ck_machine_key_secret_sha256": (
+        ["secret_sha256 = sha256('x')"],
+        ["secret_sha256 = '\\x00'", "secret_sha256 = sha512('x')"],
+    ),
+    "ck_idempotency_key_key_length": lengths("key", 1, 200),
+    "ck_telemetry_metric_name": words("metric_name", METRICS),
+    "ck_telemetry_unit": words("unit", "% count ms rate"),
+    "ck_telemetry_whole_hour": (
+        ["timestamp = '2026-11-01 11:00+00'", "timestamp = '2026-11-01 11:00+01'"],
+        ["timestamp = '2026-11-01 11:30+00'", "timestamp = '2026-11-01 11:00:01+00'"],
+    ),
+    "ck_divergence_report_divergence_type": words("divergence_type", DIVERGENCES),
+    "ck_divergence_report_metric_name": words("metric_name", METRICS),
+    "ck_divergence_report_assumption_evidence_tier": words("assumption_evidence_tier", TIERS),
+    "ck_divergence_report_telemetry_evidence_tier": words("telemetry_evidence_tier", TIERS),
+    "ck_divergence_report_tier_delta": numbers("tier_delta", 0, 4),
+    "ck_divergence_report_classification": words("classification", "COSMETIC MINOR MAJOR"),
+    "ck_divergence_report_status": words("status", "OPEN RESOLVED"),
+    "ck_cascade_analysis_reexecution_scope_days": numbers("reexecution_scope_days", 2, 7),
+    "ck_cascade_analysis_full_redesign_days": numbers("full_redesign_days", 14, 21),
+    "ck_cascade_analysis_recommendation": words("recommendation", "SKIP REEXECUTE FULL_REDESIGN"),
+    "ck_outbox_destination": words("destination", "kafka webhook"),
+}
+
+
+def checks() -> dict[str, str]:
+    """Return the table of every CHECK of the models."""
+    return {
+        str(constraint.name): table.name
+        for table in Base.metadata.sorted_tables
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+
+
+@asynccontextmanager
+async def undone(world: World) -> AsyncIterator[asyncpg.Connection]:
+    async with world.database.superuser() as connection:
+        work = connection.transaction()
+        await work.start()
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        yield connection
+        await work.rollback()
+
+
+async def refusal(connection: asyncpg.Connection, statement: str) -> str | None:
+    """Return the constraint that refuses the statement, None if it did something; undone either way."""
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        done = await connection.execute(statement)
+        assert not done.endswith(" 0"), statement
+    except asyncpg.IntegrityConstraintViolationError as error:
+        return error.constraint_name
+    finally:
+        await attempt.rollback()
+    return None
+
+
+def test_every_check_is_tried():
+    assert set(checks()) == set(CHECKS)
+
+
+def one_row(table: str, assignments: str) -> str:
+    among = "status = 'APPROVED'" if table == "artifact" else "true"
+    return f"UPDATE {table} SET {assignments} WHERE ctid = (SELECT min(ctid) FROM {table} AS x WHERE {among})"
+
+
+@pytest.mark.parametrize("constraint", CHECKS)
+async def test_a_column_takes_what_it_should_and_nothing_beyond(world: World, constraint: str):
+    table = checks()[constraint]
+    good, bad = CHECKS[constraint]
+    async with undone(world) as connection:
+        for assignments in good:
+            assert await refusal(connection, one_row(table, assignments)) is None, assignments
+        for assignments in bad:
+            assert await refusal(connection, one_row(table, assignments)) == constraint, assignments
+
+
+def copied(table: str, **changes: str) -> str:
+    """Return the statement that inserts each row again, but for `changes` (SQL)."""
+    changed = ", ".join(f"'{column}', {value}" for column, value in changes.items())
+    row = f"jsonb_populate_record(t, jsonb_build_object({changed}))"
+    return f"INSERT INTO {table} SELECT r.* FROM {table} AS t, LATERAL {row} AS r"
+
+
+NEW_ID = "gen_random_uuid()"
+
+# By constraint: what would make two rows alike, and what only seems to.
+UNIQUES: dict[str, tuple[str, str]] = {
+    "uq_organization_slug": (
+        "UPDATE organization SET slug = 'acme' WHERE slug = 'beta'",
+        "UPDATE organization SET name = 'Acme' WHERE slug = 'beta'",
+    ),
+    "uq_app_user_email": (
+        "UPDATE app_user SET email = 'ANN@People.example' WHERE email = 'bob@people.example'",
+        "UPDATE app_user SET full_name = 'ann' WHERE email = 'bob@people.example'",
+    ),
+    "uq_app_user_auth_provider_auth_provider_id": (
+        "UPDATE app_user SET auth_provider = 'google', auth_provider_id = 'same'",
+        "UPDATE app_user SET auth_provider = 'google', auth_provider_id = NULL",
+    ),
+    "uq_invitation_pending": (
+        copied("invitation", id=NEW_ID, email="upper(t.email)"),
+        copied("invitation", id=NEW_ID, revoked_at="now()"),
+    ),
+    "uq_workspace_org_id_name": (
+        "UPDATE workspace SET name = 'Team a1' WHERE name = 'Team a2'",
+        "UPDATE workspace SET name = 'Team a1' WHERE name = 'Team b1'",
+    ),
+    "uq_project_live_name": (
+        copied("project", id=NEW_ID),
+        copied("project", id=NEW_ID, is_archived="true"),
+    ),
+    "uq_artifact_org_id_project_id_type_key_version": (
+        copied("artifact", id=NEW_ID),
+        copied("artifact", id=NEW_ID, version="t.version + 1"),
+    ),
+    "uq_artifact_org_id_project_id_id": (
+        "UPDATE artifact SET id = (SELECT min(id::text)::uuid FROM artifact)",
+        "UPDATE artifact SET id = gen_random_uuid()",
+    ),
+    "uq_assumption_org_id_artifact_id_key": (
+        copied("assumption", id=NEW_ID),
+        copied("assumption", id=NEW_ID, key="'another'"),
+    ),
+    "uq_tag_org_id_artifact_id_tag_name": (
+        copied("tag", id=NEW_ID),
+        copied("tag", id=NEW_ID, tag_name="'another'"),
+    ),
+    "uq_divergence_report_org_id_assumption_id_detected_at": (
+        copied("divergence_report", id=NEW_ID),
+        copied("divergence_report", id=NEW_ID, detected_at="t.detected_at + interval '1 day'"),
+    ),
+    "uq_cascade_analysis_org_id_divergence_id": (
+        copied("cascade_analysis", id=NEW_ID),
+        copied("cascade_analysis", id=NEW_ID, divergence_id=NEW_ID),
+    ),
+}
+# Its primary key begins with the same columns and speaks first.
+SPOKEN_FOR = {"uq_artifact_org_id_project_id_id": "pk_artifact"}
+
+
+def uniques() -> set[str]:
+    """Return every unique key of the models beside the primary ones."""
+    return {
+        str(key.name)
+        for table in Base.metadata.sorted_tables
+        for key in (*table.constraints, *table.indexes)
+        if isinstance(key, UniqueConstraint) or (isinstance(key, Index) and key.unique)
+    }
+
+
+def test_every_unique_is_tried():
+    assert uniques() == set(UNIQUES)
+
+
+@pytest.mark.parametrize("constraint", UNIQUES)
+async def test_two_rows_are_not_alike(world: World, constraint: str):
+    alike, different = UNIQUES[constraint]
+    async with undone(world) as connection:
+        assert await refusal(connection, different) is None
+        assert await refusal(connection, alike) == SPOKEN_FOR.get(constraint, constraint)
