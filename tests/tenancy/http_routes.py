@@ -1,0 +1,141 @@
+"""Every route of the API: what a good request to it is, and who may send one."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.tenancy.callers import OUTSIDERS, STRANGERS
+
+OK, LOW, GONE, UNKNOWN = "ok", "403 role-too-low", "404 not-found", "422 invalid-request"
+ADMINS = {"ann", "sam"}
+MEMBERS = {*ADMINS, "max", "max, in a2"}
+COMMENTERS = {"cem", "cem, who only looks at a2"}
+VIEWERS = {"vic", "eve", "eve, who may not edit a2"}
+EVERYBODY = {*MEMBERS, *COMMENTERS, *VIEWERS, "ann in a1"}
+MACHINE = {"a key of a1": OK, "a key for publishing": "403 scope-missing"}
+NO_MACHINE = {"a key of a1": LOW, "a key for publishing": LOW}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A route: who of A may, what somebody from outside is told, the body, which ids its path takes.
+
+    `outside` is for bob, sam by a token of B, ann in a2, a key of a2, a key of B; all ask for a1.
+    """
+
+    allowed: set[str]
+    outside: tuple[str, ...]
+    body: Any = None
+    ids: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, str] = field(default_factory=lambda: NO_MACHINE)
+
+    def expected(self) -> dict[str, str]:
+        """Return what each caller is answered."""
+        return {
+            **STRANGERS,
+            **{who: OK if who in self.allowed else LOW for who in EVERYBODY},
+            **dict(zip(OUTSIDERS, self.outside, strict=True)),
+            **self.machines,
+        }
+
+
+def _reads(*outside: str, **more: Any) -> Row:
+    """Return a read of what is a project's: of a1, unless it is a list of what the caller sees."""
+    told = outside or (GONE, GONE, GONE, GONE, GONE)
+    return Row(EVERYBODY, told, machines=MACHINE, **more)
+
+
+def _reads_people(*outside: str, **more: Any) -> Row:
+    return Row(EVERYBODY, (*outside, LOW, LOW), **more)
+
+
+def _edits(body: Any = None, **ids: str) -> Row:
+    """Return an edit in a project, where a role in the project stands in place of the organisation's."""
+    allowed = {*MEMBERS, "eve", "ann in a1"}
+    return Row(allowed, (GONE, GONE, GONE, LOW, LOW), body, ids)
+
+
+def _administers(body: Any = None, *outside: str, **ids: str) -> Row:
+    """Return an ADMIN's, of a project; in B sam is none."""
+    return Row({*ADMINS, "ann in a1"}, (*(outside or (GONE, LOW, GONE)), LOW, LOW), body, ids)
+
+
+def _administers_all(body: Any = None, *outside: str, **ids: str) -> Row:
+    """Return an ADMIN's, of all of the organisation: by no token of one workspace."""
+    return Row(ADMINS, (*(outside or (GONE, LOW, LOW)), LOW, LOW), body, ids)
+
+
+_LIST = (OK, OK, OK, OK, OK)
+_OWN_LIST = (OK, OK, OK)
+_HIDDEN = (GONE, GONE, GONE)
+# Members are those of the organisation, whatever the workspace.
+_MEMBER = (GONE, GONE, OK)
+_PROBLEM = "It takes too long to pay."
+
+ROUTES = {
+    "GET /v1/workspaces": _reads_people(*_OWN_LIST),
+    "POST /v1/workspaces": Row({*MEMBERS, *COMMENTERS}, (OK, LOW, LOW, LOW, LOW), {"name": "Another team"}),
+    "GET /v1/workspaces/{workspace_id}": _reads_people(*_HIDDEN),
+    "PATCH /v1/workspaces/{workspace_id}": Row(
+        {*MEMBERS, *COMMENTERS, "ann in a1"}, (GONE, GONE, GONE, LOW, LOW), {"name": "Renamed"}
+    ),
+    "GET /v1/projects": _reads(*_LIST),
+    "POST /v1/projects": Row(
+        {*MEMBERS, *COMMENTERS, "ann in a1"},
+        (UNKNOWN, UNKNOWN, UNKNOWN, LOW, LOW),
+        {"workspace_id": "{workspace}", "name": "Another", "problem_statement": _PROBLEM},
+    ),
+    "GET /v1/projects/{project_id}": _reads(),
+    "PATCH /v1/projects/{project_id}": _edits({"name": "Renamed"}),
+    "DELETE /v1/projects/{project_id}": _edits(),
+    "GET /v1/projects/{project_id}/access": _reads_people(*_HIDDEN),
+    "GET /v1/projects/{project_id}/access/{user_id}": _reads_people(*_HIDDEN, ids={"user_id": "granted"}),
+    "PUT /v1/projects/{project_id}/access/{user_id}": _administers({"role": "EDITOR"}),
+    "DELETE /v1/projects/{project_id}/access/{user_id}": _administers(user_id="granted"),
+    "GET /v1/projects/{project_id}/artifacts": _reads(),
+    "POST /v1/projects/{project_id}/artifacts": _edits({"type": "PRD", "depends_on": ["{code}"]}),
+    "GET /v1/artifacts/{artifact_id}": _reads(),
+    "PATCH /v1/artifacts/{artifact_id}": _edits({"status": "REVIEW"}, artifact_id="code"),
+    "POST /v1/artifacts/{artifact_id}/tags": _edits({"tag_name": "new"}),
+    "DELETE /v1/artifacts/{artifact_id}/tags/{tag_name}": _edits(),
+    "POST /v1/artifacts/{artifact_id}/dependencies": _edits({"depends_on_id": "{other}"}, artifact_id="code"),
+    "GET /v1/projects/{project_id}/assumptions": _reads(),
+    "GET /v1/assumptions/{assumption_id}": _reads(),
+    "GET /v1/projects/{project_id}/telemetry": _reads(),
+    "GET /v1/divergence-reports": _reads(*_LIST),
+    "GET /v1/divergence-reports/{report_id}": _reads(),
+    "GET /v1/me": _reads_people(*_OWN_LIST),
+    "PATCH /v1/me": _reads_people(*_OWN_LIST, body={"full_name": "Renamed"}),
+    "GET /v1/organization": _reads(*_LIST),
+    "PATCH /v1/organization": _administers_all({"name": "Renamed"}, OK, LOW, LOW),
+    "GET /v1/members": _reads_people(*_OWN_LIST),
+    "GET /v1/members/{user_id}": _reads_people(*_MEMBER),
+    "PATCH /v1/members/{user_id}": _administers_all({"role_in_org": "MEMBER"}),
+    "DELETE /v1/members/{user_id}": _administers_all(),
+    "GET /v1/invitations": _administers_all(None, OK, LOW, LOW),
+    "POST /v1/invitations": _administers_all(
+        {"email": "other@people.example", "role_in_org": "VIEWER"}, OK, LOW, LOW
+    ),
+    "GET /v1/invitations/{invitation_id}": _administers_all(),
+    "DELETE /v1/invitations/{invitation_id}": _administers_all(),
+    "GET /v1/keys": _reads_people(*_OWN_LIST),
+    "POST /v1/keys": _administers(
+        {"project_id": "{project}", "name": "mine", "scopes": ["read"]}, UNKNOWN, LOW, UNKNOWN
+    ),
+    "GET /v1/keys/{key_id}": _reads_people(*_HIDDEN),
+    "PATCH /v1/keys/{key_id}": _administers({"name": "renamed"}),
+    "DELETE /v1/keys/{key_id}": _administers(),
+}
+# They ask for no token: whoever sends a request is nobody yet.
+OPEN = {"POST /v1/sessions"}
+
+IDS = {
+    "workspace_id": "workspace",
+    "project_id": "project",
+    "artifact_id": "artifact",
+    "assumption_id": "assumption",
+    "report_id": "report",
+    "key_id": "key",
+    "user_id": "member",
+    "invitation_id": "invitation",
+    "tag_name": "tag",
+}
