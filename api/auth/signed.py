@@ -86,7 +86,7 @@ class Verifier:
         # token must not bring its own key. Only `crit` makes a field binding, and that is refused above.
         registry = jws.JWSRegistry(algorithms=[self.algorithm], strict_check_header=False)
         try:
-            if not jws.validate_compact(token.compact, key, algorithms=[self.algorithm], registry=registry):
+            if not jws.validate_compact(token.compact, key, registry=registry):
                 raise BadTokenError("its signature is wrong")
             self._expected(essential).validate(token.claims)
         except _UNREADABLE as error:

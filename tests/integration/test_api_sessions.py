@@ -59,6 +59,10 @@ def google(who: str, key: Any = GOOGLE, algorithm: str = "RS256", typ: str = "JW
     return signed(without_absent(whole | changed), key, algorithm, typ=typ)
 
 
+def supabase(who: str, **changed: Any) -> str:
+    return google(who, SUPABASE, "ES256", iss="https://supabase.example", **changed)
+
+
 async def sign_in(http: httpx.AsyncClient, id_token: str, **more: Any) -> httpx.Response:
     body = {"provider": "google", "id_token": id_token, **more}
     return await http.post("/v1/sessions", json=body)
@@ -160,13 +164,13 @@ async def test_an_email_is_found_in_any_case(http: httpx.AsyncClient, changing_w
 
 
 async def test_another_provider_is_another_identity(http: httpx.AsyncClient):
-    supabase = google("cem", SUPABASE, "ES256", iss="https://supabase.example", sub="google-cem")
-    response = await http.post("/v1/sessions", json={"provider": "supabase", "id_token": supabase})
+    theirs = supabase("cem", sub="google-cem")
+    response = await http.post("/v1/sessions", json={"provider": "supabase", "id_token": theirs})
     assert response.status_code == 201, response.text
     # The same `sub` from Google is somebody else, and may not have the same e-mail.
     await problem(http, 403, "identity-refused", google("cem"))
     # And no provider speaks for another.
-    await problem(http, 401, "bad-token", supabase)
+    await problem(http, 401, "bad-token", theirs)
 
 
 async def test_who_belongs_to_several_has_to_choose(http: httpx.AsyncClient, changing_world: World):
@@ -323,6 +327,14 @@ async def test_a_body_that_is_not_valid(http: httpx.AsyncClient, changed: dict[s
     )
     assert response.status_code == 422
     assert [error["path"] for error in response.json()["errors"]] == [path]
+
+
+async def test_a_provider_whose_keys_cannot_be_read(http: httpx.AsyncClient, tmp_path: Path):
+    (tmp_path / "supabase.json").unlink()
+    response = await http.post("/v1/sessions", json={"provider": "supabase", "id_token": supabase("ann")})
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:augentis:problem:issuer-away"
+    await session(http, google("ann"))
 
 
 async def test_neither_the_id_token_nor_the_answer_is_kept_anywhere(
