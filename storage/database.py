@@ -45,7 +45,14 @@ def engine(url: str, **options: Any) -> AsyncEngine:
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"timezone": "UTC"})
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True, **options)
+    # Errors are logged: what was sent (content, claims with their signature) must not be.
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        **options,
+    )
 
 
 @asynccontextmanager
