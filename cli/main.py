@@ -2,8 +2,8 @@
 
 Each sub-command is a line of `COMMANDS` and a module that is imported only when the command is used.
 The module exposes a plain function named as in that line, with typer's annotations; an `async` one is
-run with `asyncio.run`. A group of commands is a `typer.Typer` instead (`stack`). Neither catches the
-exceptions that `cli.exits` knows: they end as one line on stderr and the exit code of `interfaces.md`.
+run with `asyncio.run`. A group of such functions is a `typer.Typer` instead (`stack`). Neither catches
+the exceptions that `cli.exits` knows: they end as one line on stderr and the exit code of `interfaces.md`.
 """
 
 import asyncio
@@ -37,6 +37,8 @@ COMMANDS = {
     "init": Lazy("cli.tenants", "init", "create an organisation, its admin, a project, an ingest key"),
     "apply": Lazy("cli.tenants", "apply", "bring projects, artifacts and assumptions in line with a file"),
     "token": Lazy("cli.tenants", "token", "print a development token"),
+    "key": Lazy("cli.keys", "app", "machine keys: create, list, revoke"),
+    "org": Lazy("cli.organizations", "app", "an organisation's subscription tier, for its operator"),
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),
@@ -71,6 +73,9 @@ def _load(name: str, lazy: Lazy) -> Any:
     target = getattr(importlib.import_module(lazy.module), lazy.attribute)
     if isinstance(target, typer.Typer):
         target.info.help = target.info.help or lazy.help
+        for command in target.registered_commands:
+            assert command.callback  # noqa: S101  # each was registered with its function
+            command.callback = _synchronous(command.callback)
         return typer.main.get_command(target)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, help=inspect.getdoc(target) or lazy.help)(_synchronous(target))

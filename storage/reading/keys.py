@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.reading.pages import Orders, Slice, page
@@ -25,6 +25,16 @@ class Wanted:
 
 async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slice) -> list[MachineKey]:
     """Return a part of the organisation's machine keys, without what is kept of their secrets."""
+    return await page(session, _chosen(org_id, wanted), part)
+
+
+async def every(session: AsyncSession, org_id: UUID, wanted: Wanted) -> list[MachineKey]:
+    """Return the organisation's machine keys, the first made first."""
+    query = _chosen(org_id, wanted).order_by(MachineKey.created_at, MachineKey.id)
+    return list((await session.scalars(query)).all())
+
+
+def _chosen(org_id: UUID, wanted: Wanted) -> Select[MachineKey]:
     query = select(MachineKey).where(MachineKey.org_id == org_id)
     if wanted.project_id:
         query = query.where(MachineKey.project_id == wanted.project_id)
@@ -32,7 +42,7 @@ async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slic
         query = query.where(MachineKey.revoked_at.is_(None))
     if wanted.since:
         query = query.where(MachineKey.created_at >= wanted.since)
-    return await page(session, query, part)
+    return query
 
 
 async def one(session: AsyncSession, org_id: UUID, key_id: UUID) -> MachineKey | None:
