@@ -44,7 +44,7 @@ async def list_projects(caller: Member, filters: Annotated[ProjectFilters, Query
     responses=answers(problems.NAME_TAKEN, problems.PROJECT_LIMIT),
 )
 async def create_project(caller: Editor, response: Response, body: NewProject) -> object:
-    """Make a project; it begins in phase DISCOVER."""
+    """Make a project."""
     await lookup.workspace_of_body(caller, body.workspace_id)
     row = await writing.add(caller.session, caller.claims, **body.model_dump())
     etags.created(response, f"/v1/projects/{row.id}", row.version)

@@ -72,6 +72,9 @@ class NewProject(Asked):
     name: ProjectName
     description: Description = ""
     problem_statement: Problem
+    phase: Annotated[str, OneOf(PHASES)] = Field(
+        "DISCOVER", description="where it stands already; from there gates lead on", examples=["DEPLOY"]
+    )
 
 
 class ProjectChange(Change):
