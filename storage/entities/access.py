@@ -26,7 +26,10 @@ async def put(
     except NotThereError:
         await _is_a_member(session, org_id, user_id)
     row = insert(ProjectAccess).values(**key, role=role).returning(ProjectAccess)
-    return (await session.scalars(row)).one(), True
+    made = (await session.scalars(row)).one()
+    # The foreign key has waited for a removal that was under way: did it end the membership?
+    await _is_a_member(session, org_id, user_id)
+    return made, True
 
 
 async def edit(

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from storage.entities import members
+from storage.entities import access, members
 from storage.errors import NotAllowedError, NotThereError, StaleError
 from storage.reading import people
 from storage.tenancy import Claims, TenantSessions
@@ -144,6 +144,26 @@ async def test_a_role_that_is_given_during_a_removal_waits_for_it(shared: Databa
         assert not removal.done()
         await giving.commit()
         assert await removal is None
+    assert await team.fetch("SELECT 1 FROM project_access WHERE org_id = $1", team.org) == []
+
+
+async def test_a_role_that_is_given_after_a_removal_is_refused(shared: Database):
+    team = await gathered(shared, ann="ADMIN", sam="ADMIN", max="MEMBER")
+    named = (team.org, team.project, team.people["max"], "EDITOR")
+
+    async def give(sessions: TenantSessions) -> None:
+        async with sessions.open(team.claims("sam")) as session:
+            await access.put(session, *named)
+
+    async with shared.sessions() as sessions:
+        async with sessions.open(team.claims("ann")) as removing:
+            await members.remove(removing, team.org, team.people["max"], None)
+            # Whoever gives the role still sees a member.
+            giving = asyncio.create_task(give(sessions))
+            await asyncio.sleep(0.2)
+            assert not giving.done()
+        with pytest.raises(NotThereError, match="no such member"):
+            await giving
     assert await team.fetch("SELECT 1 FROM project_access WHERE org_id = $1", team.org) == []
 
 
