@@ -89,7 +89,7 @@ def test_telemetry_comes_as_rows_or_as_a_frame(client: Client, world: World):
 
 
 def test_pages_are_turned(client: Client, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("client.api.PAGE", 1)
+    monkeypatch.setattr("client.requests.PAGE", 1)
     assert len(list(client.projects())) == 2
 
 
@@ -115,13 +115,7 @@ def test_what_is_no_problem_is_an_error_too():
         client.me()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("Project", "Telemetry", "DivergenceReport", "DivergenceReportDetail", "CascadeAnalysis"),
-        *("Artifact", "ArtifactDetail", "Organization", "Me"),
-    ],
-)
+@pytest.mark.parametrize("name", records.__all__)
 def test_the_records_are_those_that_the_api_sends(name: str):
     assert set(get_type_hints(getattr(records, name))) == set(getattr(schemas, name).model_fields)
 

@@ -1,25 +1,6 @@
-"""What the API sends, typed; times are text in RFC 3339, UTC. docs/openapi.json has every meaning."""
+"""What production says, and what it proved wrong; times are text in RFC 3339, UTC."""
 
-from typing import Any, TypedDict
-
-
-class Project(TypedDict):
-    """A product being defined, built and watched."""
-
-    id: str
-    org_id: str
-    workspace_id: str
-    name: str
-    description: str
-    problem_statement: str
-    phase: str
-    status: str
-    created_by: str
-    last_updated_by: str | None
-    created_at: str
-    updated_at: str
-    is_archived: bool
-    version: int
+from typing import TypedDict
 
 
 class Telemetry(TypedDict):
@@ -99,55 +80,3 @@ class DivergenceReportDetail(DivergenceReport):
     """A report with what rests on its assumption."""
 
     cascade_analysis: CascadeAnalysis | None
-
-
-class Artifact(TypedDict):
-    """One version of a document or of code."""
-
-    id: str
-    org_id: str
-    project_id: str
-    type: str
-    key: str
-    version: int
-    status: str
-    evidence_tier: str
-    created_by: str
-    submitted_by: str | None
-    approved_by: str | None
-    deployed_by: str | None
-    created_at: str
-    updated_at: str
-    submitted_at: str | None
-    approved_at: str | None
-    deployed_at: str | None
-    revision: int
-
-
-class ArtifactDetail(Artifact):
-    """A version with its content and what it rests on."""
-
-    content: dict[str, Any] | None
-    depends_on: list[str]
-    tags: list[str]
-
-
-class Organization(TypedDict):
-    """The tenant."""
-
-    id: str
-    name: str
-    slug: str
-    subscription_tier: str
-    timezone: str
-
-
-class Me(TypedDict):
-    """Who asks, for which organisation, and as what."""
-
-    user_id: str
-    email: str
-    full_name: str
-    role_in_org: str
-    workspace_id: str | None
-    organization: Organization

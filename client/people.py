@@ -1,0 +1,73 @@
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import cast
+
+from client.records import Invitation, MachineKey, MadeMachineKey, Me, Member, Organization
+from client.requests import Id, Requests
+
+
+class People(Requests):
+    """The organisation, its members, who is invited, and its machines' keys."""
+
+    def me(self) -> Me:
+        """Who asks, for which organisation, and as what."""
+        return cast("Me", self._get("/me"))
+
+    def change_me(self, full_name: str) -> Me:
+        """Change one's own name, whatever it is now."""
+        return cast("Me", self._patch("/me", None, {"full_name": full_name}))
+
+    def organization(self) -> Organization:
+        """The organisation of the token."""
+        return cast("Organization", self._get("/organization"))
+
+    def change_organization(self, organization: Organization, **changes: str) -> Organization:
+        """Change `name` or `timezone`."""
+        return cast("Organization", self._patch("/organization", organization["version"], changes))
+
+    def members(self) -> Iterator[Member]:
+        """Who belongs to the organisation."""
+        return cast("Iterator[Member]", self._list("/members"))
+
+    def change_member(self, member: Member, role_in_org: str) -> Member:
+        """Give a member another role: ADMIN, MEMBER or VIEWER."""
+        path = f"/members/{member['user_id']}"
+        return cast("Member", self._patch(path, member["version"], {"role_in_org": role_in_org}))
+
+    def remove_member(self, member: Member) -> None:
+        """End a membership; it ends with the next request."""
+        self._delete(f"/members/{member['user_id']}", member["version"])
+
+    def invitations(self) -> Iterator[Invitation]:
+        """Who was asked to join."""
+        return cast("Iterator[Invitation]", self._list("/invitations"))
+
+    def invite(self, email: str, role_in_org: str, *, idempotency_key: str | None = None) -> Invitation:
+        """Ask somebody to join."""
+        body = {"email": email, "role_in_org": role_in_org}
+        return cast("Invitation", self._post("/invitations", body, idempotency_key))
+
+    def revoke_invitation(self, invitation_id: Id) -> None:
+        """Take an invitation back."""
+        self._delete(f"/invitations/{invitation_id}", None)
+
+    def keys(self, *, project_id: Id | None = None) -> Iterator[MachineKey]:
+        """Machine keys, without their text."""
+        return cast("Iterator[MachineKey]", self._list("/keys", project_id=project_id))
+
+    def create_key(
+        self,
+        project_id: Id,
+        name: str,
+        scopes: Iterable[str],
+        *,
+        expires_at: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> MadeMachineKey:
+        """Make a key for `publish`, `read` or both; its text is shown this once."""
+        body = {"project_id": project_id, "name": name, "scopes": list(scopes), "expires_at": expires_at}
+        return cast("MadeMachineKey", self._post("/keys", body, idempotency_key))
+
+    def revoke_key(self, key: MachineKey) -> None:
+        """End a key."""
+        self._delete(f"/keys/{key['id']}", key["version"])

@@ -1,0 +1,47 @@
+"""What the API sends, typed; docs/openapi.json has every meaning."""
+
+from client.records.findings import (
+    CascadeAnalysis,
+    DivergenceReport,
+    DivergenceReportDetail,
+    Telemetry,
+)
+from client.records.people import (
+    Invitation,
+    MachineKey,
+    MadeMachineKey,
+    Me,
+    Member,
+    Organization,
+)
+from client.records.products import (
+    Artifact,
+    ArtifactDetail,
+    Assumption,
+    Dependency,
+    Project,
+    ProjectAccess,
+    Tag,
+    Workspace,
+)
+
+__all__ = [
+    "Artifact",
+    "ArtifactDetail",
+    "Assumption",
+    "CascadeAnalysis",
+    "Dependency",
+    "DivergenceReport",
+    "DivergenceReportDetail",
+    "Invitation",
+    "MachineKey",
+    "MadeMachineKey",
+    "Me",
+    "Member",
+    "Organization",
+    "Project",
+    "ProjectAccess",
+    "Tag",
+    "Telemetry",
+    "Workspace",
+]

@@ -1,0 +1,126 @@
+"""What a product team writes down; times are text in RFC 3339, UTC."""
+
+from typing import Any, TypedDict
+
+
+class Workspace(TypedDict):
+    """A team's part of an organisation."""
+
+    id: str
+    org_id: str
+    name: str
+    description: str
+    created_by: str
+    created_at: str
+    updated_at: str
+    version: int
+
+
+class Project(TypedDict):
+    """A product being defined, built and watched."""
+
+    id: str
+    org_id: str
+    workspace_id: str
+    name: str
+    description: str
+    problem_statement: str
+    phase: str
+    status: str
+    created_by: str
+    last_updated_by: str | None
+    created_at: str
+    updated_at: str
+    is_archived: bool
+    version: int
+
+
+class ProjectAccess(TypedDict):
+    """A member's role in one project, in place of the one in the organisation."""
+
+    org_id: str
+    project_id: str
+    user_id: str
+    role: str
+    created_at: str
+    updated_at: str
+    version: int
+
+
+class Artifact(TypedDict):
+    """One version of a document or of code."""
+
+    id: str
+    org_id: str
+    project_id: str
+    type: str
+    key: str
+    version: int
+    status: str
+    evidence_tier: str
+    created_by: str
+    submitted_by: str | None
+    approved_by: str | None
+    deployed_by: str | None
+    created_at: str
+    updated_at: str
+    submitted_at: str | None
+    approved_at: str | None
+    deployed_at: str | None
+    revision: int
+
+
+class ArtifactDetail(Artifact):
+    """A version with its content and what it rests on."""
+
+    content: dict[str, Any] | None
+    depends_on: list[str]
+    tags: list[str]
+
+
+class Tag(TypedDict):
+    """A word on an artifact version."""
+
+    id: str
+    org_id: str
+    project_id: str
+    artifact_id: str
+    tag_name: str
+    created_at: str
+
+
+class Dependency(TypedDict):
+    """`artifact_id` rests on `depends_on_id`."""
+
+    org_id: str
+    project_id: str
+    artifact_id: str
+    depends_on_id: str
+    created_at: str
+
+
+class Assumption(TypedDict):
+    """One assumption of an approved version, as it is or was watched."""
+
+    id: str
+    org_id: str
+    project_id: str
+    artifact_id: str
+    key: str
+    statement: str
+    metric_name: str
+    cohort: str
+    feature: str
+    operator: str
+    value: float
+    unit: str
+    tolerance: float
+    tolerance_kind: str
+    divergence_type: str
+    evidence_tier: str
+    effective_from: str
+    min_users: int
+    owner: str
+    runbook_url: str
+    superseded_at: str | None
+    created_at: str

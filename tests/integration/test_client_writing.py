@@ -1,0 +1,111 @@
+"""What the client writes, in an organisation of the test's own."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from client import ApiError, Client
+from settings import Settings
+from storage.tenancy import Claims
+from tests.integration.conftest import bearer_of
+from tests.integration.teams import PROBLEM, Team, founded
+from tests.world import World
+
+Open = Callable[[str], Client]
+
+
+class InProcess(httpx.BaseTransport):
+    """Asks an application in this process, in one event loop: its connections belong to it."""
+
+    def __init__(self, app: FastAPI, loop: asyncio.Runner) -> None:
+        self._app, self._loop = httpx.ASGITransport(app), loop
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._loop.run(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        asked = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+        answer = await self._app.handle_async_request(asked)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+
+@pytest.fixture
+def team(changing_world: World, settings: Settings) -> Team:
+    return asyncio.run(founded(httpx.AsyncClient(), settings, changing_world.database))
+
+
+@pytest.fixture
+def open_(changing_world: World, settings: Settings) -> Iterator[Open]:
+    """Opens a client with a token, in this process."""
+    app = create_app(changing_world.database.settings(settings.home))
+    with asyncio.Runner() as loop:
+        yield lambda token: Client("http://api.test", token, transport=InProcess(app, loop))
+        loop.run(app.state.services.close())
+
+
+@pytest.fixture
+def client(open_: Open, team: Team) -> Iterator[Client]:
+    bearer = bearer_of(team.settings, Claims(team.people["ann"], team.org))
+    with open_(bearer["Authorization"].removeprefix("Bearer ")) as client:
+        yield client
+
+
+def test_a_product_is_written_down_and_approved(client: Client, team: Team):
+    workspace = client.change_workspace(client.workspace(team.workspace), name="Payments")
+    assert [each["name"] for each in client.workspaces(sort="name")] == ["Payments"]
+    project = client.create_project(workspace["id"], "Checkout", PROBLEM)
+    project = client.change_project(project, description="One page")
+    assert (project["description"], project["version"]) == ("One page", 2)
+    draft, again = (
+        client.create_artifact(project["id"], "PRD", content={"title": "a"}, idempotency_key="prd")
+        for _ in range(2)
+    )
+    assert again == draft
+    changed = client.change_artifact(draft, evidence_tier="E2")
+    with pytest.raises(ApiError, match="412 It has changed"):
+        client.change_artifact(draft, evidence_tier="E3")
+    approved = client.change_artifact(client.change_artifact(changed, status="REVIEW"), status="APPROVED")
+    assert approved["status"] == "APPROVED"
+    assert list(client.assumptions(project["id"])) == []
+    client.archive_project(project)
+    assert list(client.projects()) == []
+    assert [each["id"] for each in client.projects(is_archived=True)] == [project["id"]]
+
+
+def test_versions_are_tagged_and_linked(client: Client, team: Team):
+    project = client.create_project(team.workspace, "Checkout", PROBLEM)
+    prd = client.create_artifact(project["id"], "PRD")
+    code = client.create_artifact(project["id"], "CODE_BACKEND", depends_on=[prd["id"]])
+    assert code["depends_on"] == [prd["id"]]
+    tests = client.create_artifact(project["id"], "TEST_SUITE")
+    assert client.add_dependency(tests["id"], code["id"])["depends_on_id"] == code["id"]
+    client.tag_artifact(code["id"], "a/b")
+    found = client.artifacts(project["id"], tag="a/b", latest=True)
+    assert [each["id"] for each in found] == [code["id"]]
+    client.untag_artifact(code["id"], "a/b")
+    assert client.artifact(code["id"])["tags"] == []
+
+
+def test_people_and_keys_are_looked_after(client: Client, team: Team, open_: Open):
+    by_name = {each["full_name"]: each for each in client.members()}
+    assert by_name.keys() == team.people.keys()
+    project = client.create_project(client.create_workspace("Payments")["id"], "Checkout", PROBLEM)
+    access = client.put_project_access(project["id"], team.people["vic"], "EDITOR")
+    assert list(client.project_access(project["id"])) == [access]
+    client.end_project_access(access)
+    assert client.change_member(by_name["vic"], "MEMBER")["role_in_org"] == "MEMBER"
+    client.remove_member(by_name["max"])
+    invitation = client.invite("new@teams.example", "VIEWER")
+    client.revoke_invitation(invitation["id"])
+    assert [each["status"] for each in client.invitations()] == ["REVOKED"]
+    made = client.create_key(project["id"], "notebook", ["read"])
+    with open_(made["key"]) as machine:
+        assert [each["id"] for each in machine.projects()] == [project["id"]]
+    [key] = client.keys(project_id=project["id"])
+    client.revoke_key(key)
+    assert client.change_me("Ann Other")["full_name"] == "Ann Other"
+    assert client.change_organization(client.organization(), timezone="Europe/Vienna")["version"] == 2
