@@ -3,14 +3,12 @@
 As a superuser without triggers, on rows of the world, undone: only the constraints are left to refuse.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import asyncpg
 import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from storage.tables import Base
+from tests.undone import undone
 from tests.world import World
 
 
@@ -169,16 +167,6 @@ def checks() -> dict[str, str]:
     }
 
 
-@asynccontextmanager
-async def undone(world: World) -> AsyncIterator[asyncpg.Connection]:
-    async with world.database.superuser() as connection:
-        work = connection.transaction()
-        await work.start()
-        await connection.execute("SET LOCAL session_replication_role = replica")
-        yield connection
-        await work.rollback()
-
-
 async def refusal(connection: asyncpg.Connection, statement: str) -> str | None:
     """Return the constraint that refuses the statement, None if it did something; undone either way."""
     attempt = connection.transaction()
@@ -206,7 +194,7 @@ def one_row(table: str, assignments: str) -> str:
 async def test_a_column_takes_what_it_should_and_nothing_beyond(world: World, constraint: str):
     table = checks()[constraint]
     good, bad = CHECKS[constraint]
-    async with undone(world) as connection:
+    async with undone(world, triggers=False) as connection:
         for assignments in good:
             assert await refusal(connection, one_row(table, assignments)) is None, assignments
         for assignments in bad:
@@ -294,6 +282,6 @@ def test_every_unique_is_tried():
 @pytest.mark.parametrize("constraint", UNIQUES)
 async def test_two_rows_are_not_alike(world: World, constraint: str):
     alike, different = UNIQUES[constraint]
-    async with undone(world) as connection:
+    async with undone(world, triggers=False) as connection:
         assert await refusal(connection, different) is None
         assert await refusal(connection, alike) == SPOKEN_FOR.get(constraint, constraint)
