@@ -164,6 +164,14 @@ async def test_a_change_of_the_organisation_that_is_not_valid(team: Team):
     assert (await team.read("organization"))["version"] == 1
 
 
+async def test_a_time_zone_that_the_database_lacks_is_refused(team: Team, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("api.schemas.people._zones", lambda: {"localtime", "Europe/Vienna"})
+    answer = await patched(team, "ann", "organization", "1", timezone="localtime")
+    assert refused_at(answer) == ["body.timezone"]
+    assert "the database does not know" in answer.json()["errors"][0]["message"]
+    assert (await patched(team, "ann", "organization", "1", timezone="Europe/Vienna")).is_success
+
+
 @pytest.mark.parametrize("path", ["organization", "member", "invitation"])
 async def test_what_concerns_all_is_an_admins_and_no_token_of_one_workspace(team: Team, path: str):
     method, where, body = {
