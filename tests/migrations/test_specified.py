@@ -8,9 +8,9 @@ from tests.world import World
 # By table: each field of the specification and its type; `?` may be NULL, `=` has that default.
 FIELDS = {
     "organization": """id uuid; name text; slug text; subscription_tier text ='BASIC'; max_projects integer ?;
-        max_agents_per_project integer ?; created_at time =now(); updated_at time =now()""",
-    "app_user": """id uuid; email text; full_name text; auth_provider text ='supabase'; auth_provider_id text ?;
-        created_at time =now(); last_login_at time ?""",
+        max_agents_per_project integer; created_at time =now(); updated_at time =now()""",
+    "app_user": """id uuid; email text; full_name text; auth_provider text ='supabase';
+        auth_provider_id text ?; created_at time =now(); last_login_at time ?""",
     "organization_members": "org_id uuid; user_id uuid; role_in_org text; created_at time =now()",
     "workspace": """id uuid; org_id uuid; name text; description text =''; created_by uuid;
         created_at time =now(); updated_at time =now()""",
