@@ -58,6 +58,8 @@ def application() -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        # A redirect to a path with or without its last slash would name the host that the caller claims.
+        redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
     for routes in _ROUTES:

@@ -34,7 +34,15 @@ _REFUSALS: Mapping[type[Exception], Kind] = {
     NotThereError: problems.NOT_FOUND,
     NotAllowedError: problems.ROLE_TOO_LOW,
     NotApprovableError: problems.CONFLICT,
-    ContentError: problems.CONFLICT,
+}
+
+_AN_OBJECT = "send a JSON object"
+# Where pydantic speaks of Python.
+_WORDS = {
+    "model_attributes_type": _AN_OBJECT,
+    "dict_type": _AN_OBJECT,
+    "uuid_type": "send a UUID",
+    "timezone_aware": "say the offset as well, as in 2026-11-01T10:00:00Z",
 }
 
 
@@ -45,6 +53,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IssuerAwayError, _issuer_away)
     app.add_exception_handler(StaleError, _stale)
+    app.add_exception_handler(ContentError, _content)
     for refusal in _REFUSALS:
         app.add_exception_handler(refusal, _refusal)
     for error in (DBAPIError, PoolTimeoutError, *AWAY):
@@ -69,7 +78,9 @@ def _fault(fault: Mapping[str, Any]) -> FieldError:
 def _message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         return f"there is no such {'field' if fault['loc'][0] == 'body' else 'parameter'}"
-    return str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "missing" and fault["loc"] == ("body",):
+        return _AN_OBJECT
+    return _WORDS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -99,6 +110,15 @@ async def _stale(request: Request, error: Exception) -> Response:
 
 async def _refusal(request: Request, error: Exception) -> Response:
     return respond(request, _REFUSALS[type(error)], str(error))
+
+
+async def _content(request: Request, error: Exception) -> Response:
+    faults = [line.partition(": ") for line in str(error).splitlines()]
+    errors = [
+        FieldError(path=path if path == "content" else f"content.{path}", message=message)
+        for path, _, message in faults
+    ]
+    return respond(request, problems.CONFLICT, problems.WHERE, errors=errors)
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -7,10 +7,12 @@ hold a secret that is shown once. A refused request leaves nothing: it may be se
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Header, Request, Response
+from pydantic import AfterValidator, Field
 
 from api import problems
 from api.caller import Editor, PersonCaller
@@ -23,6 +25,7 @@ from storage.secrets import answer_seal
 REPLAYED = "Idempotency-Replayed"
 _KEPT = ("content-type", "etag", "location")
 _STATE = "idempotency"
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,20 @@ class Replayed(Exception):  # noqa: N818  # nothing went wrong
         self.response = response
 
 
+def _visible(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError("send 1 to 200 visible ASCII characters")
+    return key
+
+
 async def idempotent(
     request: Request,
     caller: Editor,
     key: Annotated[
-        str | None,
+        Annotated[str, AfterValidator(_visible), Field(json_schema_extra={"pattern": f"^{_KEY.pattern}$"})]
+        | None,
         Header(
             alias="Idempotency-Key",
-            pattern=r"^[\x21-\x7e]{1,200}$",
             description="chosen by the caller, 1 to 200 visible ASCII characters: the request may be sent "
             "again, and is done once",
             examples=["0b8a4f7e-5b0e-4f60-9a52-3d1f0c6f2a11"],

@@ -1,21 +1,37 @@
 """Parameters that several routes share."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from storage.reading.pages import Orders
 
 _YEARS = range(1900, 9000)
+_DAY_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("a NUL character is in no text of ours")
     return text
+
+
+def _spelt_out(value: object) -> object:
+    # Seconds or milliseconds, and of which day's midnight: a number or a bare date does not say.
+    if isinstance(value, datetime) or (isinstance(value, str) and _DAY_AND_TIME.match(value)):
+        return value
+    raise ValueError("send a time as in 2026-11-01T10:00:00Z")
 
 
 def _within_reason(moment: datetime) -> datetime:
@@ -43,6 +59,7 @@ def sorts(orders: Orders) -> OneOf:
 
 Text = Annotated[str, AfterValidator(_without_nul)]
 Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(_without_nul)]
-Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_without_nul)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_within_reason)]
 Since = Annotated[Moment, Field(description="from this time on (RFC 3339, with an offset)")]
 Until = Annotated[Moment, Field(description="before this time (RFC 3339, with an offset)")]

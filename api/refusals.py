@@ -68,7 +68,9 @@ def problem(error: DBAPIError) -> ProblemError | None:
     if refused.sqlstate in _OURS:
         return ProblemError(_OURS[refused.sqlstate], refused.message)
     if refused.sqlstate == _PRIVILEGE:
-        return ProblemError(problems.ROLE_TOO_LOW)
+        return ProblemError(
+            problems.ROLE_TOO_LOW, "the role, or the workspace that the token names, does not reach so far"
+        )
     if refused.sqlstate in _TRY_AGAIN:
         return ProblemError(
             problems.DATABASE_AWAY, "others changed the same things: try again", {"Retry-After": "1"}

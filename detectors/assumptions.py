@@ -177,6 +177,8 @@ def _readable(fault: Any) -> str:
     field, colon, rest = message.partition(": ")
     if colon and field in Assumption.model_fields:
         return f"{path}.{field}: {rest}"
+    if fault["type"] == "tuple_type":
+        message = "a list is meant"
     if fault["type"] == "extra_forbidden":
         message = f"unknown field; known are {', '.join(Assumption.model_fields)}"
     return f"{path or 'content'}: {message}"

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.parameters import OneOf, Text
+from api.parameters import Name, OneOf
 from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
 from detectors.bounds import Operator, ToleranceKind
 from detectors.divergence import DivergenceType
@@ -14,9 +14,7 @@ from storage.tables.product import ARTIFACT_STATUSES, ARTIFACT_TYPES
 
 ArtifactType = Annotated[str, OneOf(ARTIFACT_TYPES)]
 ArtifactStatus = Annotated[str, OneOf(ARTIFACT_STATUSES)]
-TagName = Annotated[
-    Text, StringConstraints(min_length=1, max_length=100), Field(examples=["vrc_gate_submission"])
-]
+TagName = Annotated[Name, Field(examples=["vrc_gate_submission"])]
 _CONTENT = {
     "title": "One-page checkout",
     "assumptions": [{"key": "adoption", "metric_name": "user_adoption", "operator": ">=", "value": 60}],
