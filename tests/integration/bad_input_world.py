@@ -1,0 +1,123 @@
+"""What docs/bad-input.md names, and the world that it is sent to."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import NullPool
+
+from storage import tables
+from storage.database import engine
+from tests.tenancy.callers import Callers
+from tests.world import HOUR, Place, World
+
+# Whose e-mail; and until when, accepted and revoked when.
+INVITATIONS = {
+    "expired invitation": ("late", "2026-01-01", None, None),
+    "revoked invitation": ("new", "2100-01-01", None, "2026-01-01"),
+    "accepted invitation": ("new", "2100-01-01", "2026-01-01", None),
+}
+_ADOPTION = {"key": "adoption", "metric_name": "user_adoption", "operator": ">=", "value": 60}
+IN_REVIEW: dict[str, dict[str, object]] = {
+    "older version in review": {},
+    "in review: an unknown metric and an unknown field": {
+        "assumptions": [_ADOPTION, {**_ADOPTION, "key": "speed", "metric_name": "speed", "colour": "red"}]
+    },
+    "in review: 160 % of users": {"assumptions": [{**_ADOPTION, "value": 160}]},
+    "in review: two that contradict each other": {
+        "assumptions": [_ADOPTION, {**_ADOPTION, "key": "other", "operator": "<=", "value": 20}]
+    },
+    "in review: assumptions that are no list": {"assumptions": "many"},
+}
+KNOWN = {
+    name: uuid4()
+    for name in (
+        "Second",
+        "Third",
+        "archived project of B",
+        "newer version",
+        "nothing",
+        *INVITATIONS,
+        *IN_REVIEW,
+    )
+}
+
+
+async def prepare(world: World) -> None:
+    """Add what the catalogue names: a full organisation, ended invitations, versions in review."""
+    here, there = world.places["a1"], world.places["b1"]
+    mighty = engine(world.database.superuser_url, poolclass=NullPool)
+    async with AsyncSession(mighty) as session, session.begin():
+        for name in ("Second", "Third", "archived project of B"):
+            session.add(
+                tables.Project(
+                    org_id=world.b,
+                    id=KNOWN[name],
+                    workspace_id=there.workspace,
+                    name=name,
+                    problem_statement="It takes too long.",
+                    created_by=world.bob,
+                    is_archived=name.startswith("archived"),
+                )
+            )
+        session.add_all(_invitations(world))
+        session.add_all(_versions(world, here))
+
+
+def _invitations(world: World) -> Iterator[tables.Invitation]:
+    for name, (who, until, accepted, revoked) in INVITATIONS.items():
+        yield tables.Invitation(
+            org_id=world.a,
+            id=KNOWN[name],
+            email=f"{who}@people.example",
+            role_in_org="MEMBER",
+            invited_by=world.ann,
+            expires_at=_day(until),
+            accepted_at=_day(accepted),
+            accepted_by=world.max if accepted else None,
+            revoked_at=_day(revoked),
+        )
+
+
+def _day(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+
+
+def _versions(world: World, place: Place) -> Iterator[tables.Artifact]:
+    of_ann = {"org_id": place.org, "project_id": place.project, "type": "PRD", "created_by": world.ann}
+    for name, content in IN_REVIEW.items():
+        yield tables.Artifact(
+            **of_ann, id=KNOWN[name], key=name, content=content, status="REVIEW", submitted_at=HOUR
+        )
+    yield tables.Artifact(
+        **of_ann,
+        id=KNOWN["newer version"],
+        key="older version in review",
+        version=2,
+        status="APPROVED",
+        approved_by=world.ann,
+        approved_at=HOUR,
+    )
+
+
+def known(callers: Callers) -> dict[str, str]:
+    """Return the ids by what the catalogue calls them."""
+    here, other, there = (callers.ids(place) for place in ("a1", "a2", "b1"))
+    return {
+        **{name: str(value) for name, value in KNOWN.items()},
+        "project": here["project"],
+        "other project": other["project"],
+        "project of B": there["project"],
+        "workspace": here["workspace"],
+        "workspace of B": there["workspace"],
+        "approved": here["artifact"],
+        "draft": here["code"],
+        "other draft": here["other"],
+        "draft of B": there["code"],
+        "draft of the other project": other["code"],
+        "key": here["key"],
+        "report": here["report"],
+        "invitation": here["invitation"],
+        **{name: str(getattr(callers.world, name)) for name in ("ann", "max", "vic", "fay", "bob", "eve")},
+    }
