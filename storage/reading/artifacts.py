@@ -3,12 +3,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer
 
-from storage.entities.artifacts import has_later
+from storage.entities.artifacts import latest_ids
 from storage.reading.pages import Orders, Slice, page
 from storage.tables import Artifact, ArtifactDependency, Tag
 
@@ -38,18 +38,24 @@ async def listed(
     session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, part: Slice
 ) -> list[Artifact]:
     """Return a part of the project's artifact versions, without their content."""
-    query = select(Artifact).where(Artifact.org_id == org_id, Artifact.project_id == project_id)
+    return await page(session, of_project(org_id, project_id, wanted), part)
+
+
+def of_project(org_id: UUID, project_id: UUID, wanted: Wanted) -> Select[Artifact]:
+    """Return the query of these versions, without their content."""
+    found = select(Artifact).where(Artifact.org_id == org_id, Artifact.project_id == project_id)
     for column in ("type", "key", "status"):
         value = getattr(wanted, column)
         if value is not None:
-            query = query.where(getattr(Artifact, column) == value)
+            found = found.where(getattr(Artifact, column) == value)
     if wanted.since:
-        query = query.where(Artifact.created_at >= wanted.since)
+        found = found.where(Artifact.created_at >= wanted.since)
     if wanted.tag is not None:
-        query = query.where(_tagged(org_id, wanted.tag))
+        found = found.where(_tagged(org_id, wanted.tag))
     if wanted.latest:
-        query = query.where(~has_later(org_id, project_id))
-    return await page(session, query.options(defer(Artifact.content)), part)
+        ids = latest_ids(org_id, project_id, wanted.type)
+        found = found.join(ids, Artifact.id == ids.c.id)
+    return found.options(defer(Artifact.content))
 
 
 class Whole(NamedTuple):
