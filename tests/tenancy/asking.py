@@ -3,13 +3,12 @@
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from storage.database import engine
 from storage.tenancy import AnyClaims, TenantSessions
@@ -25,19 +24,31 @@ class Undo(Exception):  # noqa: N818  # no error: what is asked for
 @asynccontextmanager
 async def asking(database: Database, claims: AnyClaims | None) -> AsyncIterator[AsyncSession]:
     """Yield a session of the API's role with these claims, or with none; undone at the end."""
-    api = engine(database.api_url, poolclass=NullPool)
+    async with of_the_api(database) as api, asked(api, claims) as session:
+        yield session
+
+
+@asynccontextmanager
+async def of_the_api(database: Database) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine of the API's role that keeps one connection."""
+    api = engine(database.api_url, pool_size=1)
     try:
-        if claims is None:
-            async with AsyncSession(api) as session:
-                yield session
-        else:
-            async with TenantSessions(api, SECRET).open(claims) as session:
-                yield session
-                raise Undo  # noqa: TRY301  # the way out of the session's own commit
-    except Undo:
-        pass
+        yield api
     finally:
         await api.dispose()
+
+
+@asynccontextmanager
+async def asked(api: AsyncEngine, claims: AnyClaims | None) -> AsyncIterator[AsyncSession]:
+    """Yield a session with these claims, or with none; undone at the end."""
+    if claims is None:
+        async with AsyncSession(api) as session:
+            yield session
+        return
+    with suppress(Undo):
+        async with TenantSessions(api, SECRET).open(claims) as session:
+            yield session
+            raise Undo
 
 
 @asynccontextmanager

@@ -166,7 +166,7 @@ async def test_a_key_that_is_revoked_expired_or_for_publishing_shows_nothing(wor
     key = KeyClaims(world.places["a1"].key, world.a)
     assert await seen(world, "telemetry", key, "org_id")
     async with world.database.superuser() as connection:
-        before = await connection.fetchrow("SELECT * FROM machine_key WHERE id = $1", key.key_id)
+        scopes = await connection.fetchval("SELECT scopes FROM machine_key WHERE id = $1", key.key_id)
         await connection.execute(f"UPDATE machine_key SET {end} WHERE id = $1", key.key_id)
         try:
             assert await seen(world, "telemetry", key, "org_id") == set()
@@ -174,7 +174,7 @@ async def test_a_key_that_is_revoked_expired_or_for_publishing_shows_nothing(wor
             await connection.execute(
                 "UPDATE machine_key SET revoked_at = NULL, expires_at = NULL, scopes = $2 WHERE id = $1",
                 key.key_id,
-                before["scopes"],
+                scopes,
             )
 
 
