@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from storage.database import refusal
@@ -172,18 +173,31 @@ async def test_an_invitation_is_accepted_once_however_many_try_at_once(shared: D
     assert members_now == [(2,)]
 
 
-async def test_accepting_and_revoking_at_once_end_it_one_way(shared: Database):
+async def test_accepting_waits_for_a_revocation_that_is_under_way(shared: Database):
     team = await gathered(shared, ann="ADMIN")
+    invitation = await team.invite(team.email("new"))
     async with shared.sessions() as sessions:
-        for turn in range(4):
-            invitation = await team.invite(team.email(f"new{turn}"))
-            outcome, _ = await asyncio.gather(
-                accept(sessions, team, f"new{turn}", invitation),
-                revoke(sessions, team, "ann", invitation),
-                return_exceptions=True,
-            )
-            status = (await seen(sessions, team, invitation)).status
-            assert (outcome == team.org, status) in {(True, "ACCEPTED"), (False, "REVOKED")}
+        async with sessions.open(team.claims("ann")) as revoking:
+            await invitations.revoke(revoking, team.org, invitation)
+            accepting = asyncio.create_task(accept(sessions, team, "new", invitation))
+            await asyncio.sleep(0.2)
+            assert not accepting.done()
+        with pytest.raises(InvitationGoneError):
+            await accepting
+        assert (await seen(sessions, team, invitation)).status == "REVOKED"
+
+
+async def test_revoking_waits_for_an_acceptance_that_is_under_way(shared: Database):
+    team = await gathered(shared, ann="ADMIN")
+    invitation = await team.invite(team.email("new"))
+    async with shared.sessions() as sessions:
+        async with sessions.open(team.identity("new")) as accepting:
+            await accepting.execute(text("SELECT auth.accept_invitation(:id)"), {"id": invitation})
+            revoking = asyncio.create_task(revoke(sessions, team, "ann", invitation))
+            await asyncio.sleep(0.2)
+            assert not revoking.done()
+        await revoking
+        assert (await seen(sessions, team, invitation)).status == "ACCEPTED"
 
 
 async def test_who_was_removed_comes_back_with_the_invitations_role(shared: Database):
