@@ -25,9 +25,23 @@ class People(Requests):
         """Change `name` or `timezone`."""
         return cast("Organization", self._patch("/organization", organization["version"], changes))
 
-    def members(self) -> Iterator[Member]:
-        """Who belongs to the organisation."""
-        return cast("Iterator[Member]", self._list("/members"))
+    def members(
+        self,
+        *,
+        role_in_org: str | None = None,
+        include_removed: bool = False,
+        since: datetime | None = None,
+        sort: str | None = None,
+    ) -> Iterator[Member]:
+        """Who belongs to the organisation, newest first; `since` is about `created_at`."""
+        rows = self._list(
+            "/members", role_in_org=role_in_org, include_removed=include_removed, since=since, sort=sort
+        )
+        return cast("Iterator[Member]", rows)
+
+    def member(self, user_id: Id) -> Member:
+        """One membership, also one that has ended."""
+        return cast("Member", self._get(f"/members/{user_id}"))
 
     def change_member(self, member: Member, role_in_org: str) -> Member:
         """Give a member another role: ADMIN, MEMBER or VIEWER."""
@@ -38,12 +52,19 @@ class People(Requests):
         """End a membership; it ends with the next request."""
         self._delete(f"/members/{member['user_id']}", member["version"])
 
-    def invitations(self) -> Iterator[Invitation]:
-        """Who was asked to join."""
-        return cast("Iterator[Invitation]", self._list("/invitations"))
+    def invitations(
+        self, *, status: str | None = None, since: datetime | None = None, sort: str | None = None
+    ) -> Iterator[Invitation]:
+        """Who was asked to join, newest first; `status`: PENDING, ACCEPTED, REVOKED or EXPIRED."""
+        rows = self._list("/invitations", status=status, since=since, sort=sort)
+        return cast("Iterator[Invitation]", rows)
+
+    def invitation(self, invitation_id: Id) -> Invitation:
+        """One invitation."""
+        return cast("Invitation", self._get(f"/invitations/{invitation_id}"))
 
     def invite(self, email: str, role_in_org: str, *, idempotency_key: str | None = None) -> Invitation:
-        """Ask somebody to join."""
+        """Ask somebody to join, for 7 days; nobody but the caller tells them."""
         body = {"email": email, "role_in_org": role_in_org}
         return cast("Invitation", self._post("/invitations", body, idempotency_key))
 
@@ -51,9 +72,23 @@ class People(Requests):
         """Take an invitation back."""
         self._delete(f"/invitations/{invitation_id}", None)
 
-    def keys(self, *, project_id: Id | None = None) -> Iterator[MachineKey]:
-        """Machine keys, without their text."""
-        return cast("Iterator[MachineKey]", self._list("/keys", project_id=project_id))
+    def keys(
+        self,
+        *,
+        project_id: Id | None = None,
+        include_revoked: bool = False,
+        since: datetime | None = None,
+        sort: str | None = None,
+    ) -> Iterator[MachineKey]:
+        """Machine keys without their text, newest first."""
+        rows = self._list(
+            "/keys", project_id=project_id, include_revoked=include_revoked, since=since, sort=sort
+        )
+        return cast("Iterator[MachineKey]", rows)
+
+    def key(self, key_id: Id) -> MachineKey:
+        """One machine key."""
+        return cast("MachineKey", self._get(f"/keys/{key_id}"))
 
     def create_key(
         self,
@@ -67,6 +102,10 @@ class People(Requests):
         """Make a key for `publish`, `read` or both; its text is shown this once."""
         body = {"project_id": project_id, "name": name, "scopes": list(scopes), "expires_at": expires_at}
         return cast("MadeMachineKey", self._post("/keys", body, idempotency_key))
+
+    def rename_key(self, key: MachineKey, name: str) -> MachineKey:
+        """Give a key another name."""
+        return cast("MachineKey", self._patch(f"/keys/{key['id']}", key["version"], {"name": name}))
 
     def revoke_key(self, key: MachineKey) -> None:
         """End a key."""

@@ -99,13 +99,25 @@ def test_people_and_keys_are_looked_after(client: Client, team: Team, open_: Ope
     client.end_project_access(access)
     assert client.change_member(by_name["vic"], "MEMBER")["role_in_org"] == "MEMBER"
     client.remove_member(by_name["max"])
+    assert {each["full_name"] for each in client.members(role_in_org="MEMBER")} == {"vic"}
+    assert len(list(client.members(include_removed=True, sort="email"))) == 3
+    assert client.member(team.people["max"])["removed_at"]
     invitation = client.invite("new@teams.example", "VIEWER")
+    assert list(client.invitations(status="PENDING", sort="expires_at")) == [invitation]
     client.revoke_invitation(invitation["id"])
-    assert [each["status"] for each in client.invitations()] == ["REVOKED"]
+    assert client.invitation(invitation["id"])["status"] == "REVOKED"
+    assert list(client.invitations(status="PENDING")) == []
     made = client.create_key(project["id"], "notebook", ["read"])
     with open_(made["key"]) as machine:
         assert [each["id"] for each in machine.projects()] == [project["id"]]
     [key] = client.keys(project_id=project["id"])
+    assert key["last_used_at"], "the machine has asked"
+    key = client.rename_key(key, "old notebook")
     client.revoke_key(key)
+    assert list(client.keys()) == []
+    assert [each["name"] for each in client.keys(include_revoked=True, sort="name")] == ["old notebook"]
+    assert client.key(key["id"])["revoked_at"]
+    with open_(made["key"]) as machine, pytest.raises(ApiError, match="401"):
+        list(machine.projects())
     assert client.change_me("Ann Other")["full_name"] == "Ann Other"
     assert client.change_organization(client.organization(), timezone="Europe/Vienna")["version"] == 2
