@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from storage import batches, closing, ledger, outbox
+from storage import answers, batches, closing, ledger, outbox
 from storage.closing import Clock, Closable, HourCell
 from storage.ledger import Connection
 from storage.outbox import Letter
@@ -49,11 +49,12 @@ class Closer:
         return any(progress)
 
     async def forget(self) -> None:
-        """Forget batch ids that are older than any sample that is still counted."""
+        """Forget batch ids that are older than any sample that is still counted, and the API's answers."""
         async with self._pool.acquire() as connection:
             before = await ledger.now(connection) - self._patience.lateness
             while await batches.forget(connection, before):
                 pass
+            await answers.forget(connection)
 
     async def _close(self, connection: Connection, project: Closable) -> bool:
         async with connection.transaction():

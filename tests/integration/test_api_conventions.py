@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from api.openapi import document
 from api.rates import STRANGERS
 from api.routing import OpenRoute
 from settings import Settings
+from storage import answers
 from storage.secrets import answer_seal
 from tests.databases import SECRET
 from tests.integration.conftest import open_client
@@ -141,6 +143,25 @@ async def test_who_is_no_member_any_more_gets_no_earlier_answer(team: Team, chan
             "UPDATE organization_members SET removed_at = now() WHERE user_id = $1", team.people["max"]
         )
     assert slug(await post(team, "left", body), 403) == "not-a-member"
+
+
+async def test_a_key_is_forgotten_after_a_day_by_a_worker(team: Team, changing_world: World):
+    old, new = workspace(), workspace()
+    await post(team, "old", old)
+    await post(team, "new", new)
+    async with changing_world.database.superuser() as connection:
+        await connection.execute(
+            """UPDATE idempotency_key SET created_at = now() - interval '25 hours'
+               WHERE org_id = $1 AND key = 'old'""",
+            team.org,
+        )
+    worker = await asyncpg.connect(changing_world.database.worker_url)
+    try:
+        assert await answers.forget(worker) == 1
+    finally:
+        await worker.close()
+    assert slug(await post(team, "old", old), 409) == "name-taken", "done anew"
+    assert (await post(team, "new", new)).headers["idempotency-replayed"] == "true"
 
 
 async def test_a_secret_shown_once_is_shown_again_to_who_repeats_and_kept_sealed(
