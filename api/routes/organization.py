@@ -22,7 +22,7 @@ async def read_organization(caller: Member, response: Response) -> object:
 async def change_organization(
     caller: OrgAdmin, response: Response, expected: IfMatch, body: OrganizationChange
 ) -> object:
-    """Change the organisation's name or time zone. A new time zone holds for days that are still open."""
+    """Change the organisation's name, or the time zone in which its days begin."""
     if "timezone" in body.model_fields_set and not await writing.knows_zone(caller.session, body.timezone):
         raise problems.invalid("body.timezone", "the database does not know this time zone")
     organization = await writing.edit(caller.session, caller.org_id, expected, body.changes())
