@@ -55,7 +55,13 @@ class OpenRoute(APIRoute):
     def rules(self, methods: set[str]) -> list[Callable[..., Any]]:
         """Return the dependencies that come before the route's own."""
         sending = [json_is_sent] if methods & _SENDING else []
-        return [rates.count_sign_in, json_is_accepted, *sending]
+        return [rates.count_sign_in, json_is_accepted, self._knows_parameters, *sending]
+
+    async def _knows_parameters(self, request: Request) -> None:
+        """Refuse a parameter that would be ignored. Lists do so themselves: their filters know which."""
+        unknown = next(iter(request.query_params), None)
+        if unknown is not None and not self.dependant.query_params:
+            raise problems.invalid(f"query.{unknown}", "there is no such parameter")
 
     def get_route_handler(self) -> Handler:
         """Wrap FastAPI's handler of the route."""
