@@ -118,6 +118,13 @@ class Settings(BaseSettings):
         alias="AUGENTIS_TOPIC_RETENTION",
         description="retention of topics that migrate makes",
     )
+    retention: Duration | None = Field(
+        None,
+        alias="AUGENTIS_RETENTION",
+        ge=timedelta(days=35),
+        description="months of telemetry and partials wholly further back are dropped, at least 35d; "
+        "unset: kept for ever",
+    )
     retry_for: Duration = Field(
         timedelta(seconds=60),
         alias="AUGENTIS_RETRY_FOR",

@@ -25,16 +25,30 @@ _REVISION = (
     *("org_id", "project_id", "hour", "metric_name", "cohort", "feature"),
     *("topic", "partition", "revision"),
 )
+_REVISIONS = """unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                   $7::text[], $8::int[], $9::bigint[])
+                AS k (org_id, project_id, hour, metric_name, cohort, feature, topic, partition, revision)"""
+_IS_MERGED = """p.org_id = k.org_id AND p.project_id = k.project_id AND p.hour = k.hour
+                AND p.metric_name = k.metric_name AND p.cohort = k.cohort AND p.feature = k.feature
+                AND p.topic = k.topic AND p.partition = k.partition AND p.revision = k.revision
+                AND p.hour BETWEEN $10 AND $11"""
+_LOCK = f"""SELECT count(*) FROM {_REVISIONS},
+            LATERAL (SELECT FROM partial AS p WHERE {_IS_MERGED} OFFSET 0 FOR NO KEY UPDATE) AS l"""
+_CLEAN = f"UPDATE partial AS p SET dirty = false FROM {_REVISIONS} WHERE {_IS_MERGED}"
 
 
 @dataclass(frozen=True, slots=True)
 class Closable:
-    """A project that may close its hours up to `through` (a whole hour, exclusive)."""
+    """A project that may close its hours up to `through` (a whole hour, exclusive).
+
+    `first_event` is where its clock begins; `oldest` is its oldest hour of all, backfilled ones too.
+    """
 
     org_id: UUID
     project_id: UUID
     through: datetime
     first_event: datetime
+    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,9 @@ async def closable(
                            date_trunc('hour', through) AS through,
                            date_trunc('hour', first_event) AS first_event
                     FROM mark ORDER BY org_id, project_id, backfill)
-           SELECT b.org_id, b.project_id, greatest(b.through, c.closed_through) AS through, b.first_event
+           SELECT b.org_id, b.project_id, greatest(b.through, c.closed_through) AS through, b.first_event,
+                  (SELECT date_trunc('hour', min(w.first_event)) FROM project_watermark w
+                   WHERE w.org_id = b.org_id AND w.project_id = b.project_id) AS oldest
            FROM best b LEFT JOIN project_clock c USING (org_id, project_id)
            WHERE b.through > coalesce(c.closed_through, b.first_event)
               OR EXISTS (SELECT FROM partial p
@@ -129,27 +145,35 @@ async def dirty_partials(
     connection: Connection, project: Closable, through: datetime, most_hours: int
 ) -> list[asyncpg.Record]:
     """Return all partials, changed or not, of the series with a changed one: oldest hours first."""
-    changed = await connection.fetch(
-        """SELECT DISTINCT hour, metric_name, cohort, feature FROM partial
-           WHERE org_id = $1 AND project_id = $2 AND dirty AND hour IN (
-               SELECT DISTINCT hour FROM partial
-               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour < $3 ORDER BY hour LIMIT $4)""",
+    found = await connection.fetch(
+        """SELECT DISTINCT hour FROM partial
+           WHERE org_id = $1 AND project_id = $2 AND dirty AND hour >= $3 AND hour < $4
+           ORDER BY hour LIMIT $5""",
         project.org_id,
         project.project_id,
+        project.oldest,
         through,
         most_hours,
     )
+    hours = [row["hour"] for row in found]
+    if not hours:
+        return []
     # OFFSET 0 keeps this a look-up a series: on a table that grew since it was analysed, a planner that
-    # is free to choose scans all of it for each.
+    # is free to choose scans all of it for each. The span of hours tells it which months it need not open.
     return await connection.fetch(
-        """SELECT p.* FROM unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[])
-                AS k (hour, metric_name, cohort, feature),
+        """SELECT p.* FROM (
+               SELECT DISTINCT hour, metric_name, cohort, feature FROM partial
+               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour = ANY ($3)
+                 AND hour BETWEEN $4 AND $5) AS k,
            LATERAL (SELECT * FROM partial
                     WHERE org_id = $1 AND project_id = $2 AND hour = k.hour AND metric_name = k.metric_name
-                      AND cohort = k.cohort AND feature = k.feature OFFSET 0) AS p""",
+                      AND cohort = k.cohort AND feature = k.feature
+                      AND hour BETWEEN $4 AND $5 OFFSET 0) AS p""",
         project.org_id,
         project.project_id,
-        *([row[name] for row in changed] for name in ("hour", "metric_name", "cohort", "feature")),
+        hours,
+        hours[0],
+        hours[-1],
     )
 
 
@@ -209,15 +233,15 @@ async def write_telemetry(
 async def mark_clean(connection: Connection, rows: Sequence[Any]) -> None:
     """Note that these revisions of partials are merged; one that changed meanwhile stays dirty.
 
-    In the order of the key, as the ingest agent writes them: else the two would deadlock.
+    Locked in the order of the key, as the ingest agent writes them: else the two would deadlock. The update
+    itself goes through them in whatever order is fast.
     """
-    revisions = [tuple(row[name] for name in _REVISION) for row in rows if row["dirty"]]
-    await connection.executemany(
-        """UPDATE partial SET dirty = false
-           WHERE org_id = $1 AND project_id = $2 AND hour = $3 AND metric_name = $4 AND cohort = $5
-             AND feature = $6 AND topic = $7 AND partition = $8 AND revision = $9""",
-        sorted(revisions),
-    )
+    revisions = sorted(tuple(row[name] for name in _REVISION) for row in rows if row["dirty"])
+    if not revisions:
+        return
+    columns = [list(column) for column in zip(*revisions, strict=True)]
+    for statement in (_LOCK, _CLEAN):
+        await connection.execute(statement, *columns, min(columns[2]), max(columns[2]))
 
 
 async def mark_final(connection: Connection, project: Closable, after: datetime, before: datetime) -> None:

@@ -36,18 +36,23 @@ class Held:
 
 
 async def load(connection: Connection, place: Place, wanted: Iterable[SeriesHour]) -> dict[SeriesHour, Held]:
-    """Return those of `wanted` that this source partition has contributed to before."""
+    """Return those of `wanted` (not empty) that this source partition has contributed to before."""
+    series = list(wanted)
+    hours = [datetime.fromtimestamp(each.hour, UTC) for each in series]
     rows = await connection.fetch(
-        # OFFSET 0: a look-up a series, whatever the planner believes of a table that grows fast.
+        # OFFSET 0: a look-up a series, whatever the planner believes of a table that grows fast. The span
+        # of the hours tells it which months it need not open.
         f"""SELECT p.*
             FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
                  AS w ({_KEY}),
             LATERAL (SELECT * FROM partial
                      WHERE ({_KEY}) = (w.org_id, w.project_id, w.hour, w.metric_name, w.cohort, w.feature)
-                       AND topic = $7 AND partition = $8 OFFSET 0) AS p""",
-        *_key_columns(list(wanted)),
+                       AND topic = $7 AND partition = $8 AND hour BETWEEN $9 AND $10 OFFSET 0) AS p""",
+        *_key_columns(series),
         place.topic,
         place.partition,
+        min(hours),
+        max(hours),
     )
     return {_series(row): Held(cell_of(row), row["revision"]) for row in rows}
 

@@ -17,6 +17,12 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
+def first_whole_day(after: datetime, zone: ZoneInfo) -> date:
+    """Return the first local day that begins at `after` or later."""
+    day = day_of(after, zone)
+    return day if day_start(day, zone) >= after else day + ONE_DAY
+
+
 def completed(after: date, through: datetime, zone: ZoneInfo) -> Iterator[date]:
     """Yield the local days after `after` that end at `through` or before."""
     day = after + ONE_DAY

@@ -2,7 +2,8 @@
 
 Events only wake it: what it folds it reads from Telemetry. An hour that changed after its day was folded
 starts the fold of that assumption again from its first day; report ids follow from what they report, so
-a refold corrects reports and repeats no alert.
+a refold corrects reports and repeats no alert. Where the retention has dropped the first day there is no
+refold: from the days that are left it would forget old reports and tell them anew.
 """
 
 import logging
@@ -24,8 +25,9 @@ from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
 from streams.chunks import Chunk
-from streams.days import ONE_DAY, day_of, day_start
+from streams.days import ONE_DAY, day_of, day_start, first_whole_day
 from streams.holdings import Holdings
+from streams.months import kept_since
 from streams.news import News, read_news
 from streams.outage import patiently
 from streams.pricing import PriceExamination
@@ -57,8 +59,11 @@ class Course:
 class Detect:
     """Folds closed days into the states of assumptions."""
 
-    def __init__(self, pool: asyncpg.Pool, holdings: Holdings, *, webhook: bool) -> None:
-        self._pool, self._holdings, self._webhook = pool, holdings, webhook
+    def __init__(
+        self, pool: asyncpg.Pool, holdings: Holdings, retention: timedelta | None, *, webhook: bool
+    ) -> None:
+        self._pool, self._holdings = pool, holdings
+        self._retention, self._webhook = retention, webhook
 
     async def take(self, chunk: Chunk, retry_for: timedelta) -> None:
         """Act on a chunk of `telemetry_closed`.
@@ -87,11 +92,12 @@ class Detect:
         days = await detection.project_days(connection, org_id, project_id)
         if days is None:
             return
+        kept = await kept_since(connection, self._retention)
         lineage, places = await detection.lineage(connection, org_id, project_id)
         for item in await detection.watched(connection, org_id, project_id):
             place = places[item.artifact_id]
             examined = Examination if item.assumption.is_daily else PriceExamination
-            examination = examined(connection, item, days, lineage, place)
+            examination = examined(connection, item, days, kept, lineage, place)
             await outbox.put(connection, await examination.run(news, webhook=self._webhook))
         await findings.resolve_superseded(connection, org_id, project_id)
 
@@ -100,15 +106,21 @@ class Examination:
     """One assumption, from what it remembers to what the news add."""
 
     def __init__(
-        self, connection: Connection, item: Watched, days: ProjectDays, lineage: Lineage, place: str
+        self,
+        connection: Connection,
+        item: Watched,
+        days: ProjectDays,
+        kept: datetime,
+        lineage: Lineage,
+        place: str,
     ) -> None:
         self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
-        self._zone, self._closed = ZoneInfo(days.timezone), days.day_closed_through
+        zone = self._zone = ZoneInfo(days.timezone)
+        self._closed = days.day_closed_through
         self._test = Test.of(item.assumption, ALARMS_PER_YEAR / max(days.assumptions, 1))
-        since = max(item.effective_from, days.first_event)
-        self._first = day_of(since, self._zone)
-        if item.effective_from > day_start(self._first, self._zone):
-            self._first += ONE_DAY  # the assumption began in the middle of it
+        began = max(day_of(days.first_event, zone), first_whole_day(item.effective_from, zone))
+        self._first = max(began, first_whole_day(kept, zone))
+        self._is_whole = self._first == began
 
     async def run(self, news: News, *, webhook: bool) -> list[Letter]:
         """Fold what is new, write state and reports, and return the alerts."""
@@ -119,7 +131,10 @@ class Examination:
             news.complete_through if remembered else max(filter(None, (news.complete_through, self._closed)))
         )
         refold = bool(
-            news.changed_from and remembered and news.changed_from < day_start(through + ONE_DAY, self._zone)
+            self._is_whole
+            and news.changed_from
+            and remembered
+            and news.changed_from < day_start(through + ONE_DAY, self._zone)
         )
         last = max(filter(None, (complete, through)))
         start = self._first if refold or not remembered else through + ONE_DAY

@@ -38,6 +38,13 @@ class Moments(dict[str | float, tuple[float, int] | None]):
         return found
 
 
+def kept_from(now: float, retention: float | None) -> float:
+    """Return the start of the oldest month (UTC) that is kept; 0 where all are. All in seconds."""
+    if retention is None:
+        return 0.0
+    return instant(now - retention).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
 def instant(epoch: float) -> datetime:
     """Return epoch seconds as an aware datetime."""
     return datetime.fromtimestamp(epoch, UTC)

@@ -16,7 +16,7 @@ from metrics.cell import Cell
 from metrics.names import Metric
 from storage.partials import SeriesHour
 from storage.watermarks import ProjectKey
-from streams.event_time import Moments
+from streams.event_time import Moments, kept_from
 from streams.samples import Series, contribution, sample_fault, series_fault
 from streams.wire import Message, Reason, Refused, Sample, decode
 
@@ -65,12 +65,13 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is too much, too late and too early (seconds)."""
+    """What is too much, too late and too early (seconds); `retention` counts whole months."""
 
     max_samples: int
     max_bytes: int
     lateness: float | None
     future_tolerance: float
+    retention: float | None = None
 
 
 class Arrival(msgspec.Struct, gc=False):
@@ -153,13 +154,14 @@ class Folder:
             now: epoch seconds; a record whose own time is later is judged by this one.
         """
         folded = Folded()
+        kept = kept_from(now, self._limits.retention)
         courses: dict[Tenant, _Course] = {}
         for arrival in arrivals:
             tenant = arrival.tenant
             course = courses.get(tenant)
             if course is None:
                 course = courses[tenant] = _Course(tenant, watermarks.get(tenant.project, 0.0))
-            self._sort(arrival, course, folded.refusals, now)
+            self._sort(arrival, course, folded.refusals, kept, now)
         origins = _Origins(arrivals)
         for tenant, course in courses.items():
             if course.newest:
@@ -168,11 +170,13 @@ class Folder:
                 _add_series(folded, tenant, group, series, origins)
         return folded
 
-    def _sort(self, arrival: Arrival, course: _Course, refusals: list[Refusal], now: float) -> None:
+    def _sort(
+        self, arrival: Arrival, course: _Course, refusals: list[Refusal], kept: float, now: float
+    ) -> None:
         """Put each sample of a message to its series and hour, unless its time is out of bounds."""
         moments, groups, message = self._moments, course.groups, arrival.message
         lateness = self._limits.lateness
-        oldest = 0.0 if lateness is None else course.mark - lateness
+        oldest = kept if lateness is None else max(kept, course.mark - lateness)
         arrived = arrival.record.timestamp / 1000
         latest = (min(now, arrived)) + self._limits.future_tolerance
         first, newest = course.first, course.newest

@@ -2,6 +2,7 @@
 
 The ledger moves first, then the batches that were counted before fall out, then what is new is folded
 and written: partials, dead letters, watermarks. Only after the commit does the worker's memory follow.
+Hours of a month without partitions undo the transaction; it is begun again when the month is there.
 """
 
 import logging
@@ -21,6 +22,7 @@ from streams.chunks import Chunk
 from streams.directory import SnapshotDirectory
 from streams.fold import Arrival, Folded, Folder, Limits, Refusal, admit
 from streams.holdings import Holding, Holdings
+from streams.months import Months, MonthsMissingError
 from streams.outage import patiently
 from streams.wire import Reason
 
@@ -58,12 +60,14 @@ class Ingest:
         pool: asyncpg.Pool,
         holdings: Holdings,
         directory: SnapshotDirectory,
+        months: Months,
         limits: Limits,
         seal: Fernet,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pool, self._holdings, self._directory = pool, holdings, directory
-        self._limits, self._folder, self._seal, self._clock = limits, Folder(limits), seal, clock
+        self._months, self._limits, self._folder = months, limits, Folder(limits)
+        self._seal, self._clock = seal, clock
         self.tally = Tally()
 
     async def take(self, chunk: Chunk, retry_for: timedelta) -> None:
@@ -82,7 +86,7 @@ class Ingest:
             lambda: self._admit(chunk), retry_for, "reading organisations and projects"
         )
         await patiently(
-            lambda: self._count(holding, chunk, arrivals, refusals), retry_for, "writing partials"
+            lambda: self._counted(holding, chunk, arrivals, refusals), retry_for, "writing partials"
         )
 
     async def _admit(self, chunk: Chunk) -> tuple[list[Arrival], list[Refusal]]:
@@ -95,6 +99,15 @@ class Ingest:
             found = admit(chunk.records, self._directory, self._limits)
         return found
 
+    async def _counted(
+        self, holding: Holding, chunk: Chunk, arrivals: list[Arrival], refusals: list[Refusal]
+    ) -> None:
+        try:
+            await self._count(holding, chunk, arrivals, refusals)
+        except MonthsMissingError as missing:
+            await self._months.make(missing.months)
+            await self._count(holding, chunk, arrivals, refusals)
+
     async def _count(
         self, holding: Holding, chunk: Chunk, arrivals: list[Arrival], refusals: list[Refusal]
     ) -> None:
@@ -104,6 +117,7 @@ class Ingest:
                     return
                 new = await _new_only(connection, arrivals)
                 folded = self._folder.fold(new, holding.marks, self._clock())
+                self._months.need({series.hour for series in folded.cells})
                 states = await self._states(connection, holding, folded)
                 await self._write(connection, holding, folded, states, refusals)
             self._remember(holding, chunk, folded, states)

@@ -18,7 +18,7 @@ from storage.detection import HourRow, PriceVersion, ProjectDays, Watched
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
-from streams.days import ONE_DAY, day_of, day_start
+from streams.days import ONE_DAY, day_of, day_start, first_whole_day
 from streams.news import News
 from streams.reports import make_report
 from streams.series import actual
@@ -31,10 +31,17 @@ class PriceExamination:
     """One elasticity, from the prices and the demand under them."""
 
     def __init__(
-        self, connection: Connection, item: Watched, days: ProjectDays, lineage: Lineage, place: str
+        self,
+        connection: Connection,
+        item: Watched,
+        days: ProjectDays,
+        kept: datetime,
+        lineage: Lineage,
+        place: str,
     ) -> None:
         self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
         self._zone = ZoneInfo(days.timezone)
+        self._kept = first_whole_day(kept, self._zone)
 
     async def run(self, news: News, *, webhook: bool) -> list[Letter]:
         """Estimate with what is complete, write state and report, and return the alerts."""
@@ -43,11 +50,14 @@ class PriceExamination:
         end = day_start(news.complete_through + ONE_DAY, self._zone)
         versions = await detection.prices(self._connection, self._item)
         episodes, rows = [], []
-        for price, first, last in _in_force(versions, news.complete_through, self._zone):
+        for price, since, last in _in_force(versions, news.complete_through, self._zone):
+            first = max(since, self._kept)
+            days = (last - first).days + 1
+            if days < LEAST_DAYS:
+                continue
             found = await self._rows(first, last)
             demand = actual(self._item.assumption.metric_name, found)
-            days = (last - first).days + 1
-            if demand is not None and days >= LEAST_DAYS:
+            if demand is not None:
                 episodes.append(Episode(price, demand, days))
                 rows += found
         return await self._judge(episodes, rows, end, webhook=webhook)
@@ -94,7 +104,7 @@ def _in_force(
     """Yield (price, first complete day, last complete day) of each version that was in force."""
     starts = [day_of(version.since, zone) for version in versions]
     ends = [later - ONE_DAY for _, later in pairwise(starts)] + [through]
-    for version, start, end in zip(versions, starts, ends, strict=True):
-        first = start if day_start(start, zone) == version.since else start + ONE_DAY
+    for version, end in zip(versions, ends, strict=True):
+        first = first_whole_day(version.since, zone)
         if first <= min(end, through):
             yield version.price, first, min(end, through)

@@ -36,6 +36,7 @@ from streams.kafka_watch import KafkaWatch
 from streams.key_uses import KeyUses
 from streams.lanes import Lanes
 from streams.logs import configure
+from streams.months import Months
 from streams.outage import patiently
 from streams.stopping import Stop
 from streams.transport import ChunkConsumer, LedgerTransport
@@ -46,6 +47,7 @@ CLOSE_EVERY = 0.5
 BEAT_EVERY = 1.0
 NOTE_EVERY = 1.0
 FORGET_EVERY = 600.0
+MONTHS_EVERY = 600.0
 STOP_SECONDS = 5.0
 READ_TOPICS = ("raw_metrics", "backfill_metrics", CLOSED)
 Take = Callable[[Chunk, timedelta], Awaitable[None]]
@@ -98,8 +100,9 @@ class Worker:
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
         self._heartbeat = Heartbeat(pool, self._holdings)
         self._uses = KeyUses()
+        self._months = Months(pool, settings.retention)
         live, history = self._ingest(settings.lateness), self._ingest(None)
-        detect = Detect(pool, self._holdings, webhook=settings.webhook_url is not None)
+        detect = Detect(pool, self._holdings, settings.retention, webhook=settings.webhook_url is not None)
         self._tallies = (live.tally, history.tally)
         for topic, take in zip(READ_TOPICS, (live.take, history.take, detect.take), strict=True):
             self._agent(self._app, topic, take)
@@ -110,11 +113,12 @@ class Worker:
         limits = Limits(
             settings.max_samples,
             settings.max_message_bytes,
-            lateness.total_seconds() if lateness else None,
+            _seconds(lateness),
             settings.future_tolerance.total_seconds(),
+            _seconds(settings.retention),
         )
         directory = SnapshotDirectory(settings.ingest_auth, secret, self._uses)
-        return Ingest(self._pool, self._holdings, directory, limits, seal(secret))
+        return Ingest(self._pool, self._holdings, directory, self._months, limits, seal(secret))
 
     def _agent(self, app: LedgerApp, topic: str, take: Take) -> None:
         async def guarded(chunk: Chunk) -> None:
@@ -161,6 +165,7 @@ class Worker:
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
             self._every(NOTE_EVERY, self._note, "noting the use of keys"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
+            self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
             self._watch.run(),
             watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),
         ]
@@ -190,3 +195,7 @@ class Worker:
     async def _beat(self) -> None:
         if self._app.started:
             await self._heartbeat.beat(cast(ChunkConsumer, self._app.consumer))
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return span.total_seconds() if span is not None else None

@@ -5,9 +5,6 @@ There are no batch ids here: dropping repeats would hide a fence that does not h
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -16,86 +13,25 @@ import pytest
 from faust.types import TP
 
 from storage import database as databases
-from storage import ledger
+from storage import ledger, partitions
 from storage.ledger import Claim, Connection, Place
-from storage.secrets import seal
+from storage.partitions import month_of
 from streams.chunks import Chunk
 from streams.errors import BrokenChainError, FencedError, LedgerMismatchError
-from streams.fold import Limits
-from streams.holdings import Holdings
 from streams.ingest import Ingest
-from tests.databases import SECRET, Database
-from tests.unit.streams.messages import Everybody, Record, batch, sample
+from tests.databases import Database
+from tests.members import RAW, Member
+from tests.unit.streams.messages import LAST_HOUR, Record, batch, sample
 
-RAW = TP("raw_metrics", 0)
-PATIENCE = timedelta(seconds=5)
-LIMITS = Limits(10_000, 1_000_000, None, 300.0)
 Audit = list[tuple[int, int]]
-
-
-class KnowsAll(Everybody):
-    """A directory that needs no look at the database."""
-
-    taken_at = float("inf")
-
-    def stale(self) -> bool:
-        return False
-
-
-@dataclass
-class Consumer:
-    """What a claim asks of Faust's consumer: a generation, and where it is to read on."""
-
-    generation: int = 1
-    assigned: frozenset[TP] = frozenset({RAW})
-    earliest: int = 0
-    sought: list[dict[TP, int]] = field(default_factory=list)
-    token: int = 0
-
-    @property
-    def app(self) -> Any:
-        return SimpleNamespace(consumer_generation_id=self.generation)
-
-    def assignment(self) -> frozenset[TP]:
-        return self.assigned
-
-    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
-        return dict.fromkeys(partitions, self.earliest)
-
-    async def start_at(self, positions: dict[TP, int], token: int) -> None:
-        self.sought.append(positions)
-        self.token = token
-
-
-class Member:
-    """One worker's holdings and ingest, without Faust around them."""
-
-    def __init__(self, pool: asyncpg.Pool, name: str, topic_id: str = "made once") -> None:
-        self.consumer = Consumer()
-        self.holdings = Holdings(pool, "chaos", name, PATIENCE, {"raw_metrics": topic_id})
-        directory: Any = KnowsAll()
-        self.ingest = Ingest(pool, self.holdings, directory, LIMITS, seal(SECRET), clock=lambda: 2e9)
-
-    async def claim(self) -> None:
-        self.consumer.generation += 1
-        await self.again()
-
-    async def again(self) -> None:
-        consumer: Any = self.consumer
-        await self.holdings.claim(consumer)
-
-    def chunk(self, start: int, end: int) -> Chunk:
-        """A chunk of one sample a record, read under the claim of now."""
-        records = [Record(offset, batch([sample(1)])) for offset in range(start, end)]
-        return Chunk(RAW, start, end, records, self.consumer.token, 0.0)
-
-    async def count(self, chunk: Chunk) -> None:
-        await self.ingest.take(chunk, PATIENCE)
 
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
     pool = await databases.worker_pool(database.worker_url, name="chaos")
+    async with pool.acquire() as connection:
+        # Else the first attempt of each member would move the ledger in vain.
+        await partitions.make(connection, {month_of(LAST_HOUR)})
     yield pool
     await pool.close()
 

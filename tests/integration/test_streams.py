@@ -179,13 +179,19 @@ async def test_what_is_behind_all_lateness_comes_in_through_backfill(system: Sys
     project = await system.organisation()
     await system.send(project.batch([sample(1, NOW - timedelta(hours=5))]))
     await system.send(
-        project.batch([sample(4, NOW - timedelta(days=400)), sample(2, NOW - timedelta(hours=5))]),
+        project.batch(
+            [
+                sample(8, NOW - timedelta(days=3 * 365)),
+                sample(4, NOW - timedelta(days=400)),
+                sample(2, NOW - timedelta(hours=5)),
+            ]
+        ),
         topic="backfill_metrics",
     )
     await system.read("backfill_metrics")
 
     async def counted() -> bool:
-        return [row["metric_value"] for row in await system.telemetry(project)] == [4, 3]
+        return [row["metric_value"] for row in await system.telemetry(project)] == [8, 4, 3]
 
     await system.closed(project)
     await eventually(counted)

@@ -51,6 +51,16 @@ def test_defaults_are_those_of_the_interface(tmp_path):
     assert (loaded.lateness, loaded.future_tolerance) == (timedelta(days=7), timedelta(minutes=5))
 
 
+def test_history_is_kept_for_ever_unless_a_retention_of_35_days_or_more_is_set(monkeypatch):
+    assert settings.load().retention is None
+    monkeypatch.setenv("AUGENTIS_RETENTION", "35d")
+    assert settings.load().retention == timedelta(days=35)
+    for text in ("34.9d", "1", "0s"):
+        monkeypatch.setenv("AUGENTIS_RETENTION", text)
+        with pytest.raises(SettingsError, match="AUGENTIS_RETENTION: "):
+            settings.load()
+
+
 def test_no_secret_has_a_default():
     loaded = settings.load()
     secrets = [name for name, field in settings.Settings.model_fields.items() if "Secret" in str(field)]

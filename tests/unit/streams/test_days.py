@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.days import completed, day_of, day_start
+from streams.days import completed, day_of, day_start, first_whole_day
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = timedelta(hours=1)
@@ -24,6 +24,13 @@ def test_days_in_berlin_have_23_to_25_hours(day, hours):
 def test_a_day_begins_in_utc():
     assert day_start(date(2026, 7, 1), BERLIN) == datetime(2026, 6, 30, 22, tzinfo=UTC)
     assert day_start(date(2026, 7, 1), ZoneInfo("Asia/Kolkata")) == datetime(2026, 6, 30, 18, 30, tzinfo=UTC)
+
+
+def test_the_first_whole_day_is_the_one_that_begins_then_or_the_next():
+    begins = day_start(date(2026, 7, 1), BERLIN)
+    assert first_whole_day(begins, BERLIN) == date(2026, 7, 1)
+    assert first_whole_day(begins + timedelta(seconds=1), BERLIN) == date(2026, 7, 2)
+    assert first_whole_day(begins - timedelta(seconds=1), BERLIN) == date(2026, 7, 1)
 
 
 def test_a_day_is_complete_when_its_last_moment_is_past():

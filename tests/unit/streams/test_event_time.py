@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import event_time
-from streams.event_time import Moments, epoch_seconds, instant
+from streams.event_time import Moments, epoch_seconds, instant, kept_from
 
 TEN = datetime(2026, 11, 1, 10, 15, tzinfo=UTC).timestamp()
 
@@ -95,3 +95,24 @@ def test_the_cache_is_bounded(monkeypatch):
 
 def test_an_instant_is_aware():
     assert instant(TEN) == datetime(2026, 11, 1, 10, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "days", "kept"),
+    [
+        ("2026-11-23T08:00:00Z", 35, "2026-10-01T00:00:00Z"),
+        ("2026-11-05T00:00:00Z", 35, "2026-10-01T00:00:00Z"),
+        ("2026-11-04T23:59:59Z", 35, "2026-09-01T00:00:00Z"),
+        ("2028-03-31T12:00:00Z", 366, "2027-03-01T00:00:00Z"),
+    ],
+)
+def test_a_month_is_kept_as_long_as_any_of_it_is_within_the_retention(now, days, kept):
+    assert kept_from(seconds(now), days * 86400.0) == seconds(kept)
+
+
+def test_without_a_retention_all_is_kept():
+    assert kept_from(TEN, None) == 0
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -95,6 +96,16 @@ def test_too_late_is_what_is_further_behind_the_newest_of_its_project():
     assert reasons(LAST_HOUR - WEEK - 0.001) == ["too_late"]
     assert reasons(LAST_HOUR - WEEK - 1, marks={(ORG, OTHER): LAST_HOUR}) == []
     assert reasons(LAST_HOUR - WEEK - 1, limits=ENDLESS) == []
+
+
+def test_what_is_of_a_month_that_is_dropped_is_too_late_in_backfill_too():
+    # 50 days before the 1st of November lie in September: all of it is kept, and nothing before.
+    kept = datetime(2026, 9, 1, tzinfo=UTC).timestamp()
+    for limits in (replace(ENDLESS, retention=50 * 86400.0), replace(LIMITS, retention=50 * 86400.0)):
+        assert reasons(kept, limits=limits, marks={}) == []
+        assert reasons(kept - 0.001, limits=limits, marks={}) == ["too_late"]
+    assert reasons(kept, limits=replace(LIMITS, retention=50 * 86400.0)) == ["too_late"]
+    assert reasons(kept - 0.001, limits=ENDLESS, marks={}) == []
 
 
 def test_what_is_too_late_is_judged_message_by_message():
