@@ -1,9 +1,10 @@
 """What routes answer instead, for the OpenAPI document: each route its own problems, with an example each."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from api import etags, problems
+from api.caller import Editor, Member, Person
 from api.problems import MEDIA_TYPE, PREFIX, Kind
 
 Answers = dict[int | str, dict[str, Any]]
@@ -18,6 +19,8 @@ _ANY = (
     problems.ISSUER_AWAY,
 )
 _TOKEN = (problems.NO_TOKEN, problems.BAD_TOKEN, problems.NOT_A_MEMBER, problems.WRONG_WORKSPACE)
+_FOR_PERSONS = {get_args(kind)[1].dependency for kind in (Person, Editor)}
+_FOR_KEYS = {get_args(Member)[1].dependency}
 _BODY = (problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -49,8 +52,9 @@ def usual(
     yield from _ANY
     yield from _TOKEN if token else ()
     yield from _BODY if takes_body else ()
-    if token and set(methods) & {"POST", "PUT", "PATCH", "DELETE"}:
+    if asks & _FOR_PERSONS:
         yield problems.ROLE_TOO_LOW
+    if asks & _FOR_KEYS:
         yield problems.SCOPE_MISSING
     if token and "POST" in methods:
         yield problems.IDEMPOTENCY_CONFLICT

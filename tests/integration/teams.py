@@ -1,11 +1,16 @@
 """An organisation of a test's own, asked about over HTTP: what it changes is nobody else's."""
 
+import re
 from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 
+from api.app import application
+from api.openapi import document
 from settings import Settings
 from storage.tenancy import Claims
 from tests.databases import Database
@@ -33,7 +38,9 @@ class Team:
         headers |= request.pop("headers", {})
         if "match" in request:
             headers["If-Match"] = f'"{request.pop("match")}"'
-        return await self.http.request(method, f"/v1/{path}", headers=headers, **request)
+        answer = await self.http.request(method, f"/v1/{path}", headers=headers, **request)
+        _is_described(answer)
+        return answer
 
     async def made(self, path: str, who: str = "max", **body: Any) -> dict[str, Any]:
         """Return what a POST has made."""
@@ -87,6 +94,26 @@ async def founded(
             team.people["ann"],
         )
     return team
+
+
+@cache
+def _described() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
+    return [
+        (method.upper(), re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)), operation["responses"])
+        for path, methods in document(application())["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _is_described(answer: httpx.Response) -> None:
+    """See that the document says of the route what it has answered."""
+    for method, path, responses in _described():
+        if method == answer.request.method and path.fullmatch(answer.request.url.path):
+            told = responses.get(str(answer.status_code), {})
+            assert told or answer.status_code == HTTPStatus.NOT_MODIFIED, answer.text
+            if answer.status_code >= HTTPStatus.BAD_REQUEST:
+                kind = answer.json()["type"].rpartition(":")[2]
+                assert kind in told["$ref"].rpartition("/")[2].split("."), (method, path.pattern, kind)
 
 
 def slug(answer: httpx.Response, status: int) -> str:

@@ -95,6 +95,18 @@ async def test_pages_go_on_from_open_hours_to_closed_ones(http, bearer, place: P
     assert [(at[11:13], open_) for at, _, _, _, open_ in found] == [("14", True), ("13", True), ("12", False)]
 
 
+async def test_rising_they_come_last(http, bearer, place: Place):
+    found: list[str] = []
+    cursor = None
+    while len(found) < 3:
+        more: dict[str, str | int] = {"cursor": cursor} if cursor else {}
+        rows, cursor = await hours(
+            http, place, bearer("vic"), include="open", sort="timestamp", limit=1, **more
+        )
+        found += [at[11:13] for at, *_ in rows]
+    assert (found, cursor) == (["12", "13", "14"], None)
+
+
 async def test_filters_hold_for_open_hours_too(http, bearer, place: Place):
     rows, _ = await hours(
         http, place, bearer("vic"), include="open", cohort="enterprise", until="2026-11-01T15:00:00Z"
