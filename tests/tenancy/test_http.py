@@ -14,6 +14,7 @@ from tests.tenancy.http_routes import IDS, LOW, OPEN, ROUTES
 from tests.tenancy.trial import Trial, outcome, told
 
 Tried = tuple[httpx.AsyncClient, Trial]
+ONE_LOOP = pytest.mark.asyncio(loop_scope="module")
 CHANGING = ("PATCH", "DELETE")
 
 
@@ -55,6 +56,7 @@ def filled(body: object, ids: dict[str, str]) -> object:
     return ids[body[1:-1]] if isinstance(body, str) and body.startswith("{") else body
 
 
+@ONE_LOOP
 @pytest.mark.parametrize("route", ROUTES)
 async def test_who_is_answered_what(tried: Tried, callers: Callers, route: str):
     client, trial = tried
@@ -72,6 +74,7 @@ async def test_who_is_answered_what(tried: Tried, callers: Callers, route: str):
     assert found == expected
 
 
+@ONE_LOOP
 @pytest.mark.parametrize("route", [route for route in ROUTES if "{" in route])
 async def test_what_is_anothers_is_told_as_what_is_nowhere(tried: Tried, callers: Callers, route: str):
     """To the last byte and header; each id of the path by itself, and all of them."""
@@ -103,6 +106,7 @@ WORDS = {
 }
 
 
+@ONE_LOOP
 @pytest.mark.parametrize(
     ("here", "there", "askers"),
     [("a1", "b", ("ann",)), ("b1", "a", ("bob", "sam, by a token of B", "a key of B"))],
@@ -138,6 +142,7 @@ async def _ids_of(callers: Callers, org: str) -> set[str]:
     return found - {str(getattr(world, who)) for who in OF_BOTH}
 
 
+@ONE_LOOP
 async def test_an_idempotency_key_is_its_persons_alone(tried: Tried, callers: Callers):
     """Ann and bob have one of this name each; to everybody else it is new."""
     client, _ = tried

@@ -12,7 +12,7 @@ from storage.tables import Base
 from tests.integration.conftest import open_client
 from tests.tenancy.callers import Callers
 from tests.tenancy.http_routes import OPEN, ROUTES
-from tests.tenancy.test_http import CHANGING, Tried, filled, path_of
+from tests.tenancy.test_http import CHANGING, ONE_LOOP, Tried, filled, path_of
 from tests.tenancy.trial import told
 
 DESCRIBED = application().openapi()
@@ -129,6 +129,7 @@ def _found_nothing(response: httpx.Response) -> bool:
     return response.status_code == 422 or (response.is_success and response.json().get("items") == [])
 
 
+@ONE_LOOP
 @pytest.mark.parametrize("place", TRIED, ids=str)
 async def test_an_id_of_ones_own_is_taken(tried: Tried, callers: Callers, place: Place):
     client, _ = tried
