@@ -8,6 +8,7 @@ import re
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
+from pydantic import WithJsonSchema
 
 from api import problems
 from api.problems import ProblemError
@@ -16,6 +17,9 @@ from storage.entities.edits import Expected
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _TAGS = re.compile(rf"[ \t]*{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*[ \t]*")
 _VERSION = re.compile(r"([1-9][0-9]{0,8})(?:\.[0-9]+)*")
+# As RFC 9110 has it, for those who read the description.
+_ONE = r'(W/)?"[!#-~\u0080-\u00ff]*"'
+_DESCRIBED = WithJsonSchema({"type": "string", "pattern": rf"^(\*|{_ONE}([ \t]*,[ \t]*{_ONE})*)$"})
 
 
 def etag(version: int, *beside: int) -> str:
@@ -52,6 +56,7 @@ async def wanted(
             description="the ETag of the version that is meant (several: with commas), or `*` for any",
             examples=['"3"'],
         ),
+        _DESCRIBED,
     ] = None,
 ) -> Expected:
     """Return the versions that If-Match names; None: any.
@@ -69,6 +74,7 @@ async def wanted_if_any(
     sent: Annotated[
         str | None,
         Header(alias="If-Match", description="the ETag of the version that is meant; left out: any"),
+        _DESCRIBED,
     ] = None,
 ) -> Expected:
     """Return the same where If-Match may be left out, which says any."""

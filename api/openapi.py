@@ -66,6 +66,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for method, operation in methods.items():
             _give_examples(operation, schemas)
             _give_headers(path, method, operation, versioned=(path, method) in versioned)
+            _demand_versions(operation)
             _share_problems(operation, components.setdefault("responses", {}))
     return schema
 
@@ -92,6 +93,13 @@ def _give_headers(path: str, method: str, operation: dict[str, Any], *, versione
             names += ["ETag"] if versioned else []
             names += ["Idempotency-Replayed"] if method == "post" and "security" in operation else []
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)}
+
+
+def _demand_versions(operation: dict[str, Any]) -> None:
+    """Say that If-Match is required where a request without it is refused (428)."""
+    for parameter in operation.get("parameters", ()) if "428" in operation["responses"] else ():
+        if parameter["name"] == "If-Match":
+            parameter["required"] = True
 
 
 def _share_problems(operation: dict[str, Any], shared: dict[str, Any]) -> None:

@@ -1,18 +1,31 @@
 """What signing in takes and sends."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from settings import ProviderName
 
+_BOTH: dict[str, Any] = {
+    "required": ["organization", "invitation_id"],
+    "properties": {"organization": {"type": "string"}, "invitation_id": {"type": "string"}},
+}
+
+
+_EXAMPLE = {
+    "provider": "google",
+    "id_token": "eyJhbGciOiJSUzI1NiIs...",
+    "nonce": "n-0S6",
+    "organization": "acme",
+}
+
 
 class SignIn(BaseModel):
     """Who signs in, and what for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"not": _BOTH, "examples": [_EXAMPLE]})
 
     provider: ProviderName
     id_token: str = Field(description="as the provider issued it", examples=["eyJhbGciOiJSUzI1NiIs..."])

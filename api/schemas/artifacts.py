@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from api.parameters import Name, OneOf
 from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
@@ -71,6 +71,14 @@ class ArtifactChange(Change):
 
     DRAFT -> REVIEW -> APPROVED -> DEPLOYED, and REVIEW -> DRAFT. A step is a request of its own.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "dependentSchemas": {"status": {"maxProperties": 1}},
+            "examples": [{"status": "REVIEW"}],
+        }
+    )
 
     content: dict[str, Any] | None = LEFT_OUT
     evidence_tier: EvidenceTier = LEFT_OUT

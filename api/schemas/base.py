@@ -38,6 +38,8 @@ class Change(Asked):
     Fields are declared as `name: Name = LEFT_OUT`.
     """
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
