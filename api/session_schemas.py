@@ -14,7 +14,7 @@ _BOTH: dict[str, Any] = {
 }
 
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "provider": "google",
     "id_token": "eyJhbGciOiJSUzI1NiIs...",
     "nonce": "n-0S6",
