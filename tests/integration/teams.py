@@ -1,6 +1,8 @@
 """An organisation of a test's own, asked about over HTTP: what it changes is nobody else's."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -9,12 +11,12 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from api.app import application
+from api.app import application, create_app
 from api.openapi import document
 from settings import Settings
 from storage.tenancy import Claims
 from tests.databases import Database
-from tests.integration.conftest import bearer_of
+from tests.integration.conftest import bearer_of, open_client
 
 PROBLEM = "It takes too long to pay."
 MEMBERS = {"ann": "ADMIN", "max": "MEMBER", "vic": "VIEWER"}
@@ -61,6 +63,14 @@ class Team:
         return answer.json()
 
 
+@asynccontextmanager
+async def opened(database: Database, settings: Settings, tier: str = "ENTERPRISE") -> AsyncIterator[Team]:
+    """Yield a new organisation, and the API on its database."""
+    app = create_app(database.settings(settings.home))
+    async with open_client(app) as http:
+        yield await founded(http, settings, database, tier=tier)
+
+
 async def founded(
     http: httpx.AsyncClient, settings: Settings, database: Database, *, tier: str = "ENTERPRISE"
 ) -> Team:
@@ -94,6 +104,24 @@ async def founded(
             team.people["ann"],
         )
     return team
+
+
+def workspace() -> dict[str, str]:
+    """Return what a POST to /v1/workspaces takes."""
+    return {"name": f"Team {uuid4()}"}
+
+
+async def drafted(team: Team, project: dict[str, Any], **body: Any) -> dict[str, Any]:
+    """Return a new draft of the project."""
+    return await team.made(f"projects/{project['id']}/artifacts", **{"type": "PRD", **body})
+
+
+async def approve(team: Team, artifact: dict[str, Any]) -> httpx.Response:
+    """Approve a draft, and return the answer."""
+    path = f"artifacts/{artifact['id']}"
+    review = await team.ask("max", "PATCH", path, headers={"If-Match": "*"}, json={"status": "REVIEW"})
+    assert review.status_code == 200, review.text
+    return await team.ask("max", "PATCH", path, headers={"If-Match": "*"}, json={"status": "APPROVED"})
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What holds for every route: repeated POSTs, lost updates, bodies, rates, sorting and pages."""
+"""What holds for every route: repeated POSTs are done once, no update is lost, what is known is not sent."""
 
 import asyncio
 import json
@@ -9,44 +9,24 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
-from jsonschema import Draft202012Validator
 
-from api.app import application, create_app
-from api.bodies import MAX_BYTES
+from api.app import application
 from api.idempotency import idempotent
-from api.openapi import document
-from api.rates import STRANGERS
 from api.routing import OpenRoute
 from settings import Settings
 from storage import answers
 from storage.secrets import answer_seal
 from tests.databases import SECRET
-from tests.integration.conftest import open_client
-from tests.integration.teams import PROBLEM, Team, founded, slug
+from tests.integration.teams import PROBLEM, Team, opened, slug, workspace
 from tests.world import World
 
 
 @pytest.fixture
-def app(changing_world: World, settings: Settings) -> FastAPI:
-    return create_app(changing_world.database.settings(settings.home))
-
-
-@pytest.fixture
-async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_client(app) as client:
-        yield client
-
-
-@pytest.fixture
-async def team(http: httpx.AsyncClient, changing_world: World, settings: Settings) -> Team:
-    return await founded(http, settings, changing_world.database)
-
-
-def workspace() -> dict[str, str]:
-    return {"name": f"Team {uuid4()}"}
+async def team(changing_world: World, settings: Settings) -> AsyncIterator[Team]:
+    async with opened(changing_world.database, settings) as team:
+        yield team
 
 
 async def post(team: Team, key: str, body: Any, who: str = "max", path: str = "workspaces") -> httpx.Response:
@@ -241,234 +221,3 @@ async def test_what_is_known_is_not_sent_again(team: Team):
     await rename(team, "*")
     assert (await read('"1"')).status_code == 200
     assert (await read('"2"')).status_code == 304
-
-
-# bodies
-
-
-async def send(team: Team, content: Any, kind: str | None = "application/json", **headers: str) -> Any:
-    given = {} if kind is None else {"Content-Type": kind}
-    return await team.ask("max", "POST", "workspaces", content=content, headers={**given, **headers})
-
-
-async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), 100_000):
-        yield body[start : start + 100_000]
-
-
-async def test_a_body_has_a_limit_whether_it_says_its_length_or_not(team: Team):
-    for size, status in ((MAX_BYTES, 201), (MAX_BYTES + 1, 413)):
-        whole = json.dumps(workspace()).encode().ljust(size)
-        for content in (whole, in_chunks(json.dumps(workspace()).encode().ljust(size))):
-            answer = await send(team, content)
-            assert answer.status_code == status, answer.text
-            if status == 413:
-                assert slug(answer, 413) == "too-large"
-                assert answer.headers["ratelimit"]
-    lying = await send(team, b"{}", **{"Content-Length": str(10**12)})
-    assert slug(lying, 413) == "too-large"
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [
-        ("application/json", 201),
-        ("Application/JSON; charset=UTF-8", 201),
-        ("application/json; charset=latin-1", 415),
-        ("application/merge-patch+json", 415),
-        ("text/plain", 415),
-        ("application/x-www-form-urlencoded", 415),
-        ("multipart/form-data; boundary=x", 415),
-        ("", 415),
-        (None, 415),
-    ],
-)
-async def test_only_json_is_understood(team: Team, kind: str | None, status: int):
-    answer = await send(team, json.dumps(workspace()).encode(), kind)
-    assert answer.status_code == status
-    if status == 415:
-        assert slug(answer, 415) == "unsupported-media-type"
-
-
-@pytest.mark.parametrize(
-    ("body", "path"),
-    [
-        (b"", "body"),
-        (b"{", "body"),
-        (b"null", "body"),
-        (b"[]", "body"),
-        (b'"text"', "body"),
-        (b"1", "body"),
-        (b'{"name": NaN}', "body"),
-        (b'{"name": "\xff\xfe\xfd"}', "body"),
-        (b'{"name": "\\ud800abc"}', "body"),
-        (b'{"name": "ab\\u0000c"}', "body.name"),
-        (b'{"name": "abc", "x": 1e400}', "body.x"),
-        (b'{"name": "abc", "x": 1}', "body.x"),
-        (b'{"name": 1}', "body.name"),
-        (b"[" * 500_000, "body"),
-        (b'{"name":' * 100_000, "body"),
-        (b'{"name": 1' + b"0" * 10_000 + b"}", "body"),
-    ],
-)
-async def test_what_is_no_body_of_ours_is_422_and_says_where(team: Team, body: bytes, path: str):
-    answer = await send(team, body)
-    assert slug(answer, 422) == "invalid-request"
-    assert [error["path"] for error in answer.json()["errors"]] == [path]
-
-
-async def test_of_duplicate_keys_the_last_wins(team: Team):
-    answer = await send(team, b'{"name": "First", "name": "Last"}')
-    assert (answer.status_code, answer.json()["name"]) == (201, "Last")
-
-
-async def test_a_stranger_is_told_of_the_token_first(http: httpx.AsyncClient):
-    answer = await http.post("/v1/workspaces", content=b"{", headers={"Accept": "text/html"})
-    assert slug(answer, 401) == "no-token"
-
-
-# rates
-
-
-async def test_who_asks_too_much_waits_and_nobody_else_does(
-    changing_world: World, settings: Settings, team: Team
-):
-    limited = changing_world.database.settings(settings.home).model_copy(update={"rate_limit": "3/minute"})
-    async with open_client(create_app(limited)) as http:
-        theirs = Team(http, settings, team.org, team.workspace, team.people)
-        answers = [await theirs.ask("max", "GET", "me") for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == [
-            "r=2",
-            "r=1",
-            "r=0",
-            "r=0",
-        ]
-        last = answers[-1]
-        assert slug(last, 429) == "too-many-requests"
-        assert 1 <= int(last.headers["retry-after"]) <= 60
-        assert last.headers["ratelimit-policy"] == '"caller";q=3;w=60'
-        assert (await theirs.ask("max", "POST", "workspaces", json=workspace())).status_code == 429
-        assert (await theirs.ask("ann", "GET", "me")).status_code == 200
-
-
-async def test_strangers_are_counted_by_their_address_and_callers_are_not(
-    http: httpx.AsyncClient, team: Team
-):
-    most = int(STRANGERS.partition("/")[0])
-    headers = {"Authorization": "Bearer x"}
-    answers = [(await http.get("/v1/me", headers=headers)).status_code for _ in range(most + 1)]
-    assert answers == [401] * most + [429]
-    refused = await http.get("/v1/me")
-    assert slug(refused, 429) == "too-many-requests"
-    assert (await team.ask("vic", "GET", "me")).status_code == 200
-    assert (await http.get("/livez")).status_code == 200
-
-
-async def test_every_answer_says_how_much_is_left(http: httpx.AsyncClient, team: Team):
-    for answer in (
-        await team.ask("vic", "GET", "me"),
-        await team.ask("vic", "GET", "projects", params={"limit": 0}),
-        await team.ask("vic", "GET", f"projects/{uuid4()}"),
-        await team.ask("vic", "PUT", "projects"),
-        await team.ask("vic", "GET", "nothing"),
-        await team.ask("vic", "GET", "me", headers={"Accept": "text/html"}),
-        await http.get("/v1/me"),
-        await http.post("/v1/sessions", json={}),
-    ):
-        assert answer.headers["ratelimit-policy"], answer.status_code
-        assert answer.headers["ratelimit"]
-    for answer in (await http.get("/livez"), await http.get("/nothing")):
-        assert "ratelimit" not in answer.headers
-
-
-# sorting and pages
-
-
-async def ids(team: Team, path: str, **filters: Any) -> list[str]:
-    found: list[str] = []
-    cursor: dict[str, str] = {}
-    while True:
-        page = await team.read(path, **filters, **cursor)
-        found += [each["id"] for each in page["items"]]
-        if page["next_cursor"] is None:
-            return found
-        cursor = {"cursor": page["next_cursor"]}
-
-
-async def test_a_list_is_sorted_as_asked_both_ways_and_in_pages(team: Team):
-    made = [await team.project(name=name) for name in ("Beta", "Älpha", "alpha", "Gamma")]
-    await team.ask("max", "PATCH", f"projects/{made[0]['id']}", match=1, json={"description": "later"})
-    by = {each["name"]: each["id"] for each in made}
-    whole = {
-        "created_at": [each["id"] for each in made],
-        "updated_at": [each["id"] for each in (*made[1:], made[0])],
-    }
-    for sort, expected in whole.items():
-        for limit in (1, 3, 200):
-            assert await ids(team, "projects", sort=sort, limit=limit) == expected
-            assert await ids(team, "projects", sort=f"-{sort}", limit=limit) == expected[::-1]
-    named = await ids(team, "projects", sort="name")
-    assert await ids(team, "projects", sort="name", limit=1) == named
-    assert await ids(team, "projects", sort="-name", limit=2) == named[::-1]
-    assert named.index(by["Beta"]) < named.index(by["Gamma"])
-    assert await ids(team, "projects") == whole["created_at"][::-1], "newest first by default"
-
-
-async def test_since_is_inclusive(team: Team):
-    made = [await team.project() for _ in range(3)]
-    found = await ids(team, "projects", since=made[1]["created_at"], sort="created_at")
-    assert found == [each["id"] for each in made[1:]]
-
-
-async def test_a_cursor_belongs_to_one_list_in_one_order(team: Team):
-    for _ in range(2):
-        await team.project()
-        await team.made("workspaces", **workspace())
-    cursor = (await team.read("projects", limit=1, sort="created_at"))["next_cursor"]
-    assert (await team.read("projects", sort="created_at", cursor=cursor))["items"]
-    for path, sort in (
-        ("projects", "-created_at"),
-        ("projects", "updated_at"),
-        ("projects", "name"),
-        ("workspaces", "created_at"),
-    ):
-        answer = await team.ask("vic", "GET", path, params={"sort": sort, "cursor": cursor})
-        assert slug(answer, 422) == "invalid-request"
-        assert [error["path"] for error in answer.json()["errors"]] == ["query.cursor"]
-
-
-async def test_what_a_list_cannot_be_sorted_by_is_refused(team: Team):
-    for sort in ("", "-", "org_id", "--name", "name,created_at", "NAME"):
-        answer = await team.ask("vic", "GET", "projects", params={"sort": sort})
-        assert slug(answer, 422) == "invalid-request"
-        assert [error["path"] for error in answer.json()["errors"]] == ["query.sort"]
-
-
-async def test_every_list_has_each_of_its_orders(team: Team):
-    """Asked of the document, so that a new list is asked too."""
-    project = await team.project()
-    for path, methods in document(application())["paths"].items():
-        for parameter in methods.get("get", {}).get("parameters", []):
-            if parameter["name"] == "sort":
-                for sort in parameter["schema"]["enum"]:
-                    named = path.removeprefix("/v1/").format(project_id=project["id"])
-                    await team.read(named, who="ann", sort=sort)
-
-
-# the document
-
-
-def test_every_example_is_one():
-    described = document(application())
-    parts = [
-        part.get("content", {}).get("application/json")
-        for methods in described["paths"].values()
-        for operation in methods.values()
-        for part in (operation.get("requestBody", {}), *operation["responses"].values())
-    ]
-    bodies = [part for part in parts if part]
-    for body in bodies:
-        schema = {**body["schema"], "components": described["components"]}
-        Draft202012Validator(schema).validate(body["example"])
-    assert len(bodies) > 30
