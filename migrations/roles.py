@@ -5,7 +5,7 @@ never dropped by them.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -60,6 +60,31 @@ async def owning_definers(connection: asyncpg.Connection) -> AsyncIterator[None]
     finally:
         for definer in DEFINERS:
             await connection.execute(f"REVOKE {definer} FROM CURRENT_USER")
+
+
+async def keep_temporary_from_the_api(connection: asyncpg.Connection, database: str) -> None:
+    """Leave temporary objects to the worker, which copies into them.
+
+    pg_temp is searched before every schema, and a pooled connection keeps what is in it: a temporary
+    view `project` of one request would read the next one's rows. Rights on a database are not copied
+    with it: this is no migration's, but done at every `migrate`.
+
+    Raises:
+        SettingsError: the owner may not say so of this database.
+    """
+    name = _identifier(database)
+    statements = (
+        f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC",
+        f"GRANT TEMPORARY ON DATABASE {name} TO augentis_worker",
+    )
+    # What somebody else has done already need not be the owner's to do.
+    with suppress(asyncpg.InsufficientPrivilegeError):
+        for statement in statements:
+            await connection.execute(statement)
+    who_may = """SELECT rolname FROM pg_roles WHERE rolname IN ('augentis_api', 'augentis_worker')
+                 AND has_database_privilege(oid, $1, 'TEMPORARY')"""
+    if [row[0] for row in await connection.fetch(who_may, database)] != ["augentis_worker"]:
+        raise SettingsError(f"DATABASE_URL's role does not own the database: {'; '.join(statements)}")
 
 
 async def _ensure(connection: asyncpg.Connection, role: str, definition: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
 from migrations.alembic_config import alembic_config
-from migrations.roles import ensure_roles, owning_definers
+from migrations.roles import ensure_roles, keep_temporary_from_the_api, owning_definers
 from settings import Settings
 from storage import partitions
 from storage.database import connection, engine, told_apart
@@ -33,6 +33,7 @@ async def migrate_database(settings: Settings, target: str = "head") -> None:
     secret = settings.need("secret_key")
     async with _alone(url) as owner:
         await ensure_roles(owner, settings)
+        await keep_temporary_from_the_api(owner, await owner.fetchval("SELECT current_database()"))
         async with owning_definers(owner):
             await upgrade(url, target)
         await _sign_with(owner, secret)

@@ -27,6 +27,9 @@ _SET = text(
 )
 
 
+_TEMPORARY = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+
+
 async def revisions(sessions: TenantSessions) -> set[str]:
     """Return the migrations that the database stands at; none before the first."""
     async with AsyncSession(sessions.engine) as session:
@@ -42,6 +45,8 @@ async def isolation_faults(sessions: TenantSessions) -> list[str]:
         await session.execute(text("SET TRANSACTION READ ONLY"))
         if (await session.scalars(_MIGHTY)).one():
             faults.append("the API's role is a superuser, makes roles or bypasses row security")
+        if (await session.scalars(_TEMPORARY)).one():
+            faults.append("the API's role may make temporary objects, which its next request would find")
         faults.extend(
             f"table {table} does not force row security"
             for table in (await session.scalars(_OPEN_TABLES)).all()

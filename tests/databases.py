@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from migrations.roles import GROUPS
+from migrations.roles import GROUPS, keep_temporary_from_the_api
 from migrations.run import migrate_database
 from settings import Settings
 from storage.database import engine
@@ -129,6 +129,8 @@ async def create(database: Database, template: str | None = None) -> None:
     cloned = f" TEMPLATE {template}" if template else ""
     async with database.named("postgres").superuser() as connection:
         await connection.execute(f"CREATE DATABASE {database.name} OWNER {database.owner}{cloned}")
+        if template:
+            await keep_temporary_from_the_api(connection, database.name)
 
 
 async def drop(database: Database) -> None:

@@ -142,6 +142,18 @@ async def test_the_owners_login_is_no_login_for_the_api(database: Database, home
         await migrate_database(settings.model_copy(update={"database_url_api": settings.database_url}))
 
 
+async def test_a_database_that_gives_everybody_temporary_objects_is_refused(database: Database, home: Path):
+    async with database.superuser() as connection:
+        await connection.execute(f"GRANT TEMPORARY ON DATABASE {database.name} TO PUBLIC")
+        await migrate_database(database.settings(home))
+        kept = "SELECT has_database_privilege('augentis_api', $1, 'TEMPORARY')"
+        assert not await connection.fetchval(kept, database.name), "its owner takes them back"
+        await connection.execute(f"GRANT TEMPORARY ON DATABASE {database.name} TO PUBLIC")
+        await connection.execute(f"ALTER DATABASE {database.name} OWNER TO CURRENT_USER")
+        with pytest.raises(SettingsError, match=r"REVOKE TEMPORARY ON DATABASE .* FROM PUBLIC"):
+            await migrate_database(database.settings(home))
+
+
 async def test_the_owner_is_member_of_no_definer_when_it_has_migrated(database: Database):
     async with database.superuser() as connection:
         memberships = await connection.fetch(

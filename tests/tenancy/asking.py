@@ -52,6 +52,17 @@ async def asked(api: AsyncEngine, claims: AnyClaims | None) -> AsyncIterator[Asy
 
 
 @asynccontextmanager
+async def temporary_allowed(database: Database) -> AsyncIterator[None]:
+    """Give the API's role back what it must not have, to see what then still holds."""
+    async with database.superuser() as connection:
+        await connection.execute(f"GRANT TEMPORARY ON DATABASE {database.name} TO augentis_api")
+        try:
+            yield
+        finally:
+            await connection.execute(f"REVOKE TEMPORARY ON DATABASE {database.name} FROM augentis_api")
+
+
+@asynccontextmanager
 async def posing(
     database: Database, claims: Mapping[str, object], signature: str
 ) -> AsyncIterator[AsyncSession]:

@@ -12,7 +12,7 @@ from storage.secrets import claims_signature
 from storage.selfcheck import isolation_faults
 from storage.tenancy import Claims, TenantSessions
 from tests.databases import SECRET
-from tests.tenancy.asking import DENIED, asking, fields, posing, rows, sqlstate
+from tests.tenancy.asking import DENIED, asking, fields, posing, rows, sqlstate, temporary_allowed
 from tests.world import World
 
 STATEMENTS = [
@@ -36,6 +36,11 @@ STATEMENTS = [
     "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE OR REPLACE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()'",
     "CREATE VIEW public.mine AS SELECT * FROM telemetry",
+    # Whatever a pooled connection keeps, the next request on it would find before the real thing.
+    "CREATE TEMP TABLE project (id uuid)",
+    "CREATE TEMP VIEW project AS SELECT 1",
+    "CREATE FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE DOMAIN pg_temp.uuid AS pg_catalog.text",
     "GRANT augentis_worker TO CURRENT_USER",
     "TRUNCATE telemetry",
     "LOCK TABLE telemetry IN ACCESS EXCLUSIVE MODE",
@@ -100,7 +105,8 @@ async def test_a_reading_session_writes_nothing(world: World):
 
 
 async def test_temporary_tables_do_not_take_the_place_of_memberships(world: World):
-    async with asking(world.database, world.claims("bob", "a")) as session:
+    bob = world.claims("bob", "a")
+    async with temporary_allowed(world.database), asking(world.database, bob) as session:
         await session.execute(text("CREATE TEMP TABLE organization_members (org_id uuid, user_id uuid)"))
         await session.execute(
             text("INSERT INTO pg_temp.organization_members VALUES (:org, :user)"),
@@ -111,7 +117,8 @@ async def test_temporary_tables_do_not_take_the_place_of_memberships(world: Worl
 
 async def test_a_temporary_type_is_not_taken_for_a_built_in_one(world: World):
     """A domain's CHECK would run with the rights of the function that casts to it."""
-    async with asking(world.database, world.claims("bob", "a")) as session:
+    bob = world.claims("bob", "a")
+    async with temporary_allowed(world.database), asking(world.database, bob) as session:
         for statement in (
             """CREATE FUNCTION pg_temp.spy(text) RETURNS boolean LANGUAGE plpgsql AS
                $$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$""",
@@ -120,7 +127,7 @@ async def test_a_temporary_type_is_not_taken_for_a_built_in_one(world: World):
             await session.execute(text(statement))
         with pytest.raises(DBAPIError, match="run as"):
             await rows(session, "SELECT 'x'::pg_temp.uuid")
-    async with asking(world.database, world.claims("bob", "a")) as session:
+    async with temporary_allowed(world.database), asking(world.database, bob) as session:
         await session.execute(text("CREATE DOMAIN pg_temp.uuid AS pg_catalog.text CHECK (VALUE = 'never')"))
         assert await rows(session, "SELECT auth.my_role(), auth.uid()") == [(None, world.bob)]
 
@@ -169,6 +176,9 @@ async def test_the_self_check_finds_what_is_wrong(world: World):
             "table workspace shows rows to a session without claims",
             "the database checks claims with another secret",
         ]
+        async with temporary_allowed(world.database):
+            [fault] = await isolation_faults(sessions)
+        assert "temporary" in fault
         assert await isolation_faults(sessions) == []
 
 
