@@ -68,6 +68,9 @@ async def test_people_change_their_own_name(team: Team):
     assert (changed.status_code, changed.json()["full_name"]) == (200, "Victoria")
     assert changed.headers["etag"].strip('"') == await tag_of(team, "vic", "me") != tag
     assert (await team.read("me"))["full_name"] == "Victoria"
+    assert slug(await patched(team, "vic", "me", tag, full_name="Late"), 412) == "stale"
+    anyhow = await team.ask("vic", "PATCH", "me", json={"full_name": "Anyhow"})
+    assert slug(anyhow, 428) == "if-match-required"
     assert (await team.read("me", "max"))["full_name"] == "max"
     # In every organisation they are the same person: a token of a workspace is good enough.
     headers = {"If-Match": "*"}
@@ -162,6 +165,13 @@ async def test_a_change_of_the_organisation_that_is_not_valid(team: Team):
     for body, path in BAD_ORGANIZATIONS:
         assert refused_at(await patched(team, "ann", "organization", "1", **body)) == [path], body
     assert (await team.read("organization"))["version"] == 1
+
+
+async def test_a_time_zone_that_our_days_cannot_be_formed_in_is_refused(team: Team):
+    """By name, before the database is asked: a name of Python's and the machine's is none of everybody's."""
+    for zone in ("Europe/Atlantis", "localtime", "CET+1"):
+        (error,) = (await patched(team, "ann", "organization", "1", timezone=zone)).json()["errors"]
+        assert error["message"].startswith("this is no IANA time zone"), zone
 
 
 async def test_a_time_zone_that_the_database_lacks_is_refused(team: Team, monkeypatch: pytest.MonkeyPatch):
