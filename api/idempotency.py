@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
+from cryptography.fernet import InvalidToken
 from fastapi import Header, Request, Response
 from pydantic import AfterValidator, Field
 
@@ -102,5 +103,10 @@ def _sealed(secret: str, response: Response) -> bytes:
 
 
 def _opened(secret: str, earlier: Earlier) -> Response:
-    kept = json.loads(answer_seal(secret).decrypt(earlier.sealed))
+    try:
+        kept = json.loads(answer_seal(secret).decrypt(earlier.sealed))
+    except InvalidToken as error:
+        raise ProblemError(
+            problems.IDEMPOTENCY_CONFLICT, "it was answered, under another AUGENTIS_SECRET_KEY"
+        ) from error
     return Response(base64.b64decode(kept["body"]), earlier.status, {**kept["headers"], REPLAYED: "true"})

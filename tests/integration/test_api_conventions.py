@@ -160,6 +160,18 @@ async def test_a_secret_shown_once_is_shown_again_to_who_repeats_and_kept_sealed
     assert json.loads(answer_seal(SECRET).decrypt(sealed))["body"]
 
 
+async def test_an_answer_that_cannot_be_opened_is_no_failure_of_ours(team: Team, changing_world: World):
+    body = workspace()
+    await post(team, "sealed", body)
+    async with changing_world.database.superuser() as connection:
+        await connection.execute(
+            "UPDATE idempotency_key SET sealed = $2 WHERE org_id = $1",
+            team.org,
+            answer_seal(SECRET + "?").encrypt(b"{}"),
+        )
+    assert slug(await post(team, "sealed", body), 409) == "idempotency-conflict"
+
+
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 201, "k\u00e4y".encode().decode("latin-1"), "a\tb"])
 async def test_what_is_no_key_is_refused(team: Team, key: str):
     answer = await team.ask(
