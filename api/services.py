@@ -15,7 +15,7 @@ from api.auth.sessions import SessionIssuer
 from api.auth.signed import Verifier
 from api.auth.tokens import AccessTokens
 from settings import OidcProvider, Settings, SettingsError
-from storage.database import engine
+from storage.database import API_SESSION, engine
 from storage.tenancy import TenantSessions
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def services(settings: Settings) -> Services:
         time.time,
     )
     return Services(
-        TenantSessions(engine(settings.need("database_url_api")), secret),
+        TenantSessions(engine(settings.need("database_url_api"), session=API_SESSION), secret),
         AccessTokens({verifier.issuer: verifier for verifier in (_verifier(settings), issuer.verifier())}),
         issuer,
         {name: _provider(name, provider) for name, provider in settings.oidc_providers.items()},

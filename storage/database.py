@@ -20,6 +20,12 @@ WORKER_SESSION = {
     "statement_timeout": "60s",
     "timezone": "UTC",
 }
+API_SESSION = {
+    # A caller who sends slowly, or goes away, keeps neither a connection nor a lock.
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+}
 AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -36,14 +42,16 @@ REFUSED = (
 )
 
 
-def engine(url: str, **options: Any) -> AsyncEngine:
+def engine(url: str, *, session: Mapping[str, str] | None = None, **options: Any) -> AsyncEngine:
     """Return an engine for entities; connections are checked before use, since databases restart.
 
     `url` is libpq's form, read by asyncpg itself: sockets, several hosts and sslmode work as they do there.
+    `session` are server settings.
     """
+    settings = {"timezone": "UTC", **(session or {})}
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"timezone": "UTC"})
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings=settings)
 
     # Errors are logged: what was sent (content, claims with their signature) must not be.
     return create_async_engine(
