@@ -19,7 +19,9 @@ _TAGS = re.compile(rf"[ \t]*{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*[ \t]*
 _VERSION = re.compile(r"([1-9][0-9]{0,8})(?:\.[0-9]+)*")
 # As RFC 9110 has it, for those who read the description.
 _ONE = r'(W/)?"[!#-~\u0080-\u00ff]*"'
-_DESCRIBED = WithJsonSchema({"type": "string", "pattern": rf"^(\*|{_ONE}([ \t]*,[ \t]*{_ONE})*)$"})
+_DESCRIBED = WithJsonSchema(
+    {"type": "string", "pattern": rf"^(\*|{_ONE}([ \t]*,[ \t]*{_ONE})*)$", "examples": ['"3"']}
+)
 
 
 def etag(version: int, *beside: int) -> str:
@@ -54,7 +56,6 @@ async def wanted(
         Header(
             alias="If-Match",
             description="the ETag of the version that is meant (several: with commas), or `*` for any",
-            examples=['"3"'],
         ),
         _DESCRIBED,
     ] = None,
