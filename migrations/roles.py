@@ -12,7 +12,13 @@ import asyncpg
 
 from settings import Settings, SettingsError
 
-DEFINERS = ("augentis_member_reader", "augentis_operator", "augentis_registrar", "augentis_keeper")
+DEFINERS = (
+    "augentis_member_reader",
+    "augentis_operator",
+    "augentis_registrar",
+    "augentis_keeper",
+    "augentis_auditor",
+)
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
 GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)
 ATTRIBUTES = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"

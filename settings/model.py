@@ -125,6 +125,12 @@ class Settings(BaseSettings):
         description="months of telemetry and partials wholly further back are dropped, at least 35d; "
         "unset: kept for ever",
     )
+    audit_retention: Duration | None = Field(
+        None,
+        alias="AUGENTIS_AUDIT_RETENTION",
+        ge=timedelta(days=35),
+        description="months of the audit log wholly further back are dropped, at least 35d; unset: never",
+    )
     retry_for: Duration = Field(
         timedelta(seconds=60),
         alias="AUGENTIS_RETRY_FOR",

@@ -10,7 +10,8 @@ SAMPLED = ("partial", "telemetry")
 
 In the order in which they are locked: a closer reads partials before it writes telemetry.
 """
-BY_MONTH = SAMPLED
+AUDIT = ("audit_log",)
+BY_MONTH = (*SAMPLED, *AUDIT)
 """Every table that is partitioned by month (the catalogue test compares)."""
 AHEAD = (-1, 3)
 """Months made ahead, counted from this one, both included."""

@@ -8,7 +8,7 @@ import asyncpg
 
 from storage import ledger, partitions
 from storage.ledger import Connection
-from storage.partitions import SAMPLED, month_of
+from storage.partitions import AUDIT, SAMPLED, month_of
 from streams.event_time import instant, kept_from
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,11 @@ class MonthsMissingError(Exception):
 class Months:
     """What this worker knows of the months that are there."""
 
-    def __init__(self, pool: asyncpg.Pool, retention: timedelta | None) -> None:
-        self._pool, self._retention = pool, retention
+    def __init__(
+        self, pool: asyncpg.Pool, retention: timedelta | None, audit_retention: timedelta | None = None
+    ) -> None:
+        self._pool = pool
+        self._kept = ((SAMPLED, retention), (AUDIT, audit_retention))
         self._made: set[date] = set()
 
     def need(self, hours: Iterable[int]) -> None:
@@ -53,8 +56,9 @@ class Months:
         """Make the months ahead, and drop those that the retention has passed."""
         async with self._pool.acquire() as connection:
             await partitions.make_ahead(connection)
-            if self._retention is not None:
-                await _drop(connection, SAMPLED, self._retention)
+            for tables, retention in self._kept:
+                if retention is not None:
+                    await _drop(connection, tables, retention)
             self._made = await partitions.made(connection)
 
 
@@ -68,6 +72,6 @@ async def _drop(connection: Connection, tables: Iterable[str], retention: timede
     before = (await kept_since(connection, retention + MARGIN)).date()
     try:
         while dropped := await partitions.drop(connection, tables, before):
-            log.info("dropped %s: older than AUGENTIS_RETENTION", ", ".join(dropped))
+            log.info("dropped %s: older than their retention", ", ".join(dropped))
     except asyncpg.LockNotAvailableError:
         log.info("months before %s are in use: they are dropped later", before)

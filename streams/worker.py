@@ -100,7 +100,7 @@ class Worker:
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
         self._heartbeat = Heartbeat(pool, self._holdings)
         self._uses = KeyUses()
-        self._months = Months(pool, settings.retention)
+        self._months = Months(pool, settings.retention, settings.audit_retention)
         live, history = self._ingest(settings.lateness), self._ingest(None)
         detect = Detect(pool, self._holdings, settings.retention, webhook=settings.webhook_url is not None)
         self._tallies = (live.tally, history.tally)

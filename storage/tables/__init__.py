@@ -1,6 +1,7 @@
 """The schema as SQLAlchemy tables: the truth that migrations are tested against."""
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
+from storage.tables.audit import AuditLog
 from storage.tables.base import Base
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
 from storage.tables.machinery import (
@@ -19,6 +20,7 @@ __all__ = [
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",
+    "AuditLog",
     "Base",
     "BatchSeen",
     "CascadeAnalysis",

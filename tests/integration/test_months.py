@@ -122,3 +122,18 @@ async def test_months_in_use_are_dropped_later_and_hold_nobody_up(
     await months.keep()
     async with pool.acquire() as connection:
         assert months_back(3) not in await partitions.made(connection)
+
+
+async def test_the_audit_log_has_a_retention_of_its_own(pool: asyncpg.Pool, database: Database):
+    async with database.superuser() as connection:
+        old = [months_back(number) for number in (3, 4)]
+        await connection.execute("SELECT ensure_partitions($1, $2)", list(partitions.BY_MONTH), old)
+
+    async def parts() -> set[str]:
+        rows = await pool.fetch("SELECT inhrelid::regclass::text FROM pg_inherits")
+        return {row[0] for row in rows if any(row[0].endswith(f"_{day:%Y_%m}") for day in old)}
+
+    await Months(pool, KEPT).keep()
+    assert await parts() == {f"audit_log_{day:%Y_%m}" for day in old}
+    await Months(pool, None, KEPT).keep()
+    assert await parts() == set()

@@ -24,6 +24,7 @@ OURS = (
     "augentis_member_reader",
     "augentis_operator",
     "augentis_registrar",
+    "augentis_auditor",
 )
 KEEPER = "augentis_keeper"
 

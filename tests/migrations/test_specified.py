@@ -27,6 +27,9 @@ FIELDS = {
     "divergence_report": """id uuid; org_id uuid; project_id uuid; divergence_type text; artifact_id uuid;
         assumed_value text; actual_value text; assumption_evidence_tier text; telemetry_evidence_tier text;
         tier_delta integer; classification text; detected_at time; created_at time =now()""",
+    "audit_log": """id uuid; org_id uuid; actor_id uuid; action text; resource_type text; resource_id uuid;
+        changes_before jsonb ?; changes_after jsonb ?; timestamp time; ip_address text ?; user_agent text ?;
+        rationale text ?""",
     "cascade_analysis": """id uuid; divergence_id uuid; affected_features jsonb; affected_code_modules jsonb;
         reexecution_scope_days integer; full_redesign_days integer; recommendation text;
         created_at time =now()""",

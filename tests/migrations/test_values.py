@@ -153,6 +153,21 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_cascade_analysis_reexecution_scope_days": numbers("reexecution_scope_days", 2, 7),
     "ck_cascade_analysis_full_redesign_days": numbers("full_redesign_days", 14, 21),
     "ck_cascade_analysis_recommendation": words("recommendation", "SKIP REEXECUTE FULL_REDESIGN"),
+    "ck_audit_log_actor_kind": (
+        [f"actor_kind = '{kind}', actor_name = NULL" for kind in ("user", "key")]
+        + ["actor_kind = 'role', actor_name = 'augentis'"],
+        ["actor_kind = 'worker', actor_name = NULL", "actor_kind = 'USER', actor_name = NULL"],
+    ),
+    "ck_audit_log_actor_name": (
+        ["actor_kind = 'user', actor_name = NULL", "actor_kind = 'role', actor_name = 'augentis'"],
+        ["actor_kind = 'user', actor_name = 'augentis'", "actor_kind = 'role', actor_name = NULL"],
+    ),
+    "ck_audit_log_action": words("action", "CREATE UPDATE DELETE APPROVE OVERRIDE ESCALATE"),
+    "ck_audit_log_resource_type": words(
+        "resource_type",
+        "Organization User OrganizationMember Invitation Workspace Project ProjectAccess Artifact Tag"
+        " ArtifactDependency Assumption MachineKey",
+    ),
     "ck_outbox_destination": words("destination", "kafka webhook"),
 }
 

@@ -15,7 +15,7 @@ from tests.world import World, build
 
 ROWS, ORGANISATIONS = 100_000, 1_000
 READABLE = sorted(
-    set(Base.metadata.tables) - {"partition_ledger", "batch_seen", "project_watermark", "outbox", "audit_log"}
+    set(Base.metadata.tables) - {"partition_ledger", "batch_seen", "project_watermark", "outbox"}
 )
 
 

@@ -33,6 +33,8 @@ OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "
 OF_PEOPLE = {"app_user"}
 OF_ADMINS = {"invitation"}
 OF_ONESELF = {"idempotency_key"}
+# tests/tenancy/test_audit.py says more of it.
+OF_THE_LOG = {"audit_log"}
 # What a machine's key shows; the rest is people's.
 OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key"}
 NOT_FOR_THE_API = {
@@ -42,7 +44,7 @@ NOT_FOR_THE_API = {
     "outbox",
 }
 
-TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF]
+TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF, *OF_THE_LOG]
 MEMBERS = ("ann", "max", "vic", "sam", "cem", "eve")
 
 

@@ -52,13 +52,14 @@ def test_defaults_are_those_of_the_interface(tmp_path):
 
 
 def test_history_is_kept_for_ever_unless_a_retention_of_35_days_or_more_is_set(monkeypatch):
-    assert settings.load().retention is None
-    monkeypatch.setenv("AUGENTIS_RETENTION", "35d")
-    assert settings.load().retention == timedelta(days=35)
-    for text in ("34.9d", "1", "0s"):
-        monkeypatch.setenv("AUGENTIS_RETENTION", text)
-        with pytest.raises(SettingsError, match="AUGENTIS_RETENTION: "):
-            settings.load()
+    assert (settings.load().retention, settings.load().audit_retention) == (None, None)
+    for name in ("AUGENTIS_RETENTION", "AUGENTIS_AUDIT_RETENTION"):
+        for text in ("34.9d", "1", "0s"):
+            monkeypatch.setenv(name, text)
+            with pytest.raises(SettingsError, match=f"{name}: "):
+                settings.load()
+        monkeypatch.setenv(name, "35d")
+    assert settings.load().retention == settings.load().audit_retention == timedelta(days=35)
 
 
 def test_no_secret_has_a_default():
