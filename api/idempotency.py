@@ -71,7 +71,7 @@ async def idempotent(
     """
     if key is None:
         return
-    digest = await _digest(request)
+    digest = await _digest(request, caller)
     earlier = await idempotency.begin(caller.session, caller.claims, key, digest)
     if earlier is None:
         setattr(request.state, _STATE, _Pending(caller, key))
@@ -91,8 +91,10 @@ async def kept(request: Request, response: Response) -> Response:
     return response
 
 
-async def _digest(request: Request) -> bytes:
-    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+async def _digest(request: Request, caller: PersonCaller) -> bytes:
+    # As whom, too: who may do less by now must not be shown what was answered when they might.
+    asker = f"{caller.role} {caller.claims.workspace_id}"
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n{asker}\n".encode()
     return hashlib.sha256(asked + await request.body()).digest()
 
 

@@ -143,6 +143,24 @@ async def test_a_key_is_forgotten_after_a_day_by_a_worker(team: Team, changing_w
     assert (await post(team, "new", new)).headers["idempotency-replayed"] == "true"
 
 
+async def test_an_answer_is_for_who_asked_as_who_they_were(team: Team):
+    """A token of one workspace is not shown what was answered to a token of all."""
+    project = await team.project()
+    body = {"project_id": project["id"], "name": "app", "scopes": ["publish"]}
+    headers = {"Idempotency-Key": "once"}
+    made = await team.ask("ann", "POST", "keys", json=body, headers=headers)
+    again = await team.ask("ann", "POST", "keys", json=body, headers=headers)
+    assert (made.status_code, again.json()) == (201, made.json())
+    narrow = await team.ask("ann", "POST", "keys", json=body, headers=headers, workspace=team.workspace)
+    assert slug(narrow, 409) == "idempotency-conflict"
+    await team.ask("ann", "PATCH", f"members/{team.people['max']}", match=1, json={"role_in_org": "ADMIN"})
+    made = await team.ask("max", "POST", "keys", json=body, headers=headers)
+    assert made.status_code == 201
+    await team.ask("ann", "PATCH", f"members/{team.people['max']}", match=2, json={"role_in_org": "VIEWER"})
+    demoted = await team.ask("max", "POST", "keys", json=body, headers=headers)
+    assert slug(demoted, 409) == "idempotency-conflict"
+
+
 async def test_a_secret_shown_once_is_shown_again_to_who_repeats_and_kept_sealed(
     team: Team, changing_world: World
 ):
