@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api import rates
 from api.app import create_app
 from cli import serving
 from settings import Settings
@@ -33,7 +34,14 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
-BRIEFLY = ("--phases", "fuzzing,stateful", "--max-examples", "6")
+BRIEFLY = ("--phases", "fuzzing,stateful", "--max-examples", "3")
+# No id_token can be made up. A role in a project is one that an earlier call gave, an edge one not there yet.
+UNREACHED = {
+    "POST /v1/sessions",
+    "DELETE /v1/projects/{project_id}/access/{user_id}",
+    "POST /v1/artifacts/{artifact_id}/dependencies",
+}
+PLENTY = "1000000/minute"
 
 
 @dataclass(frozen=True)
@@ -50,11 +58,21 @@ class Served:
 def served(template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     clone = databases.clone_of(template)
     asyncio.run(databases.create(clone, template.name))
-    settings = clone.settings(tmp_path_factory.mktemp("home"), AUGENTIS_RATE_LIMIT="1000000/minute")
-    app = create_app(settings)
+    settings = clone.settings(tmp_path_factory.mktemp("home"), AUGENTIS_RATE_LIMIT=PLENTY)
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in ("STRANGERS", "SIGN_INS"):
+            patch.setattr(rates, limit, PLENTY)
+        app = create_app(settings)
+    world = asyncio.run(build(clone))
+    asyncio.run(unlimited(world))
     with listening(app) as url:
-        yield Served(app, url, asyncio.run(build(clone)), settings)
+        yield Served(app, url, world, settings)
     asyncio.run(databases.drop(clone))
+
+
+async def unlimited(world: World) -> None:
+    async with world.database.superuser() as connection:
+        await connection.execute("UPDATE organization SET subscription_tier = 'ENTERPRISE'")
 
 
 @contextmanager
@@ -71,9 +89,25 @@ def listening(app: ASGIApp, lifespan: Literal["on", "off"] = "on") -> Iterator[s
         thread.join(30)
 
 
+def identities(world: World) -> dict[str, str]:
+    """Return what schemathesis.toml names."""
+    here = world.places["a1"]
+    return {
+        "WORKSPACE": str(here.workspace),
+        "PROJECT": str(here.project),
+        "APPROVED": str(here.artifact),
+        "DRAFT": str(here.code),
+        "OTHER": str(here.other),
+        "ASSUMPTION": str(here.assumption),
+        "REPORT": str(here.report),
+        "KEY": str(here.key),
+        "MEMBER": str(world.max),
+        "CALLER": str(world.ann),
+    }
+
+
 def run(served: Served, bearer: str, scratch: Path, *options: str, url: str = "") -> dict[str, Any]:
     """Return schemathesis' report of what it did as whoever the bearer is; it prints what failed."""
-    place = served.world.places["a1"]
     report = scratch / "report.json"
     document = f"{url or served.url}/openapi.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "--config-file", str(CONFIG), "run"]
@@ -83,9 +117,7 @@ def run(served: Served, bearer: str, scratch: Path, *options: str, url: str = ""
         env={
             **os.environ,
             "SCHEMATHESIS_HOOKS": str(HOOKS),
-            "PROJECT_ID": str(place.project),
-            "ARTIFACT_ID": str(place.artifact),
-            "REPORT_ID": str(place.report),
+            **identities(served.world),
         },
         cwd=scratch,
         check=False,
@@ -118,10 +150,19 @@ def failures(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(failure["title"], failure["operations"]) for failure in report["failures"]]
 
 
+def never_done(report: dict[str, Any]) -> set[str]:
+    """Return the operations that no call succeeded at: of them only refusals were seen."""
+    return {
+        operation
+        for operation, phases in report["valid_rates"].items()
+        if not sum(rates["accepted"] for rates in phases.values())
+    }
+
+
 def test_an_administrator_gets_what_the_document_promises(served: Served, tmp_path: Path):
     report = run(served, person(served, "ann"), tmp_path)
     assert failures(report) == []
-    assert report["operations"]["tested"] >= 10
+    assert never_done(report) <= UNREACHED
     assert {phase for phase, did in report["phases"].items() if did["status"] == "success"} >= {
         "coverage",
         "fuzzing",
