@@ -64,16 +64,17 @@ def parsed(text: str) -> Iterator[Rule]:
             continue
         for kind, lines in _split(r"^\*\*(.+?)\*\*", body):
             yield from (Rule(section, kind, text) for text in re.findall(r"^- (.+)$", lines, re.MULTILINE))
-            for pattern, name in _OTHERS.items():
-                found = re.findall(pattern, lines, re.MULTILINE)
+            for under, pattern, name in _OTHERS:
+                found = re.findall(pattern, lines, re.MULTILINE) if under in kind else []
                 yield from (Rule(section, name, " ".join(groups).strip()) for groups in found)
 
 
-_OTHERS = {
-    r"CREATE POLICY (\w+) (ON \w+)": "policy",
-    r'^()  "(\w+)": "': "claim",
-    r"^(IF .+:|ELIF .+:|ELSE:)\n +recommendation = (\w+)": "recommendation",
-}
+# Under which heading, how it is written, what we call it.
+_OTHERS = (
+    ("", r"CREATE POLICY (\w+) (ON \w+)", "policy"),
+    ("Claims", r'^()  "(\w+)": "', "claim"),
+    ("Decision Logic", r"^(IF .+:|ELIF .+:|ELSE:)\n +recommendation = (\w+)", "recommendation"),
+)
 
 
 def _split(heading: str, text: str) -> Iterator[tuple[str, str]]:
