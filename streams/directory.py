@@ -68,9 +68,7 @@ class SnapshotDirectory:
         key_id = machine_keys.parse(text)
         row = self._all.keys.get(key_id) if key_id else None
         if key_id is None or row is None or not machine_keys.matches(text, row.secret_sha256):
-            raise Refused(
-                Reason.BAD_KEY, "the ingest key is missing, unknown or ended, or may not publish"
-            )
+            raise Refused(Reason.BAD_KEY, "the ingest key is missing, unknown or ended, or may not publish")
         self._uses.saw(key_id)
         if (row.org_id, row.project_id) != tenant.project:
             raise Refused(Reason.TENANT_MISMATCH, "the ingest key is another project's")
