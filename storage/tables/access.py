@@ -38,7 +38,7 @@ class ProjectAccess(Base):
 class MachineKey(Base):
     """A machine's right to publish or read for one project; only the hash of its secret is kept.
 
-    `last_used_at` is right to the minute.
+    `last_used_at` is right to a minute or two.
     """
 
     __tablename__ = "machine_key"
