@@ -45,7 +45,7 @@ class Tally:
     last_commit: float = 0.0
 
     def __str__(self) -> str:
-        seconds = self.last_commit - self.first_read
+        seconds = max(0.0, self.last_commit - self.first_read)
         return (
             f"{self.samples} samples in {self.messages} messages, {self.repeats} repeats dropped,"
             f" {self.refused} refused, in {seconds:.3f} s from the first read to the last commit"
