@@ -2,20 +2,27 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import asyncpg
 import pytest
 
+from metrics.names import Metric
+from storage import closing, detection, partials, partitions
 from storage import database as databases
-from storage import partitions
+from storage.closing import Closable
+from storage.ledger import Place
+from storage.partials import SeriesHour
 from streams.months import Months
 from tests.databases import Database
 from tests.members import LIMITS, Member
-from tests.unit.streams.messages import batch, sample
+from tests.unit.streams.messages import ORG, PROJECT, batch, sample
 
 NOW = datetime.now(UTC)
 YEAR = timedelta(days=365)
@@ -137,3 +144,48 @@ async def test_the_audit_log_has_a_retention_of_its_own(pool: asyncpg.Pool, data
     assert await parts() == {f"audit_log_{day:%Y_%m}" for day in old}
     await Months(pool, None, KEPT).keep()
     assert await parts() == set()
+
+
+class Explaining:
+    """A connection that notes which months the plan of each statement opens."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.opened: set[str] = set()
+
+    async def fetch(self, query: str, *arguments: Any) -> Any:
+        plan = await self._connection.fetch(f"EXPLAIN {query}", *arguments)
+        self.opened |= set(
+            re.findall(r" (?:partial|telemetry)_(\d{4}_\d\d) ", "\n".join(row[0] for row in plan))
+        )
+        return await self._connection.fetch(query, *arguments)
+
+    execute = fetch
+
+
+async def test_what_names_its_hours_opens_their_months_alone(pool: asyncpg.Pool):
+    member = Member(pool, "only")
+    await member.claim()
+    day = months_back(12)
+    start = datetime(day.year, day.month, 1, tzinfo=UTC)
+    await member.count(member.of([batch([sample(1, at(months_back(number))) for number in range(5, 29)])]))
+    project = Closable(ORG, PROJECT, start + timedelta(days=3), start, start)
+    place = Place("chaos", "raw_metrics", 0)
+    series = SeriesHour(ORG, PROJECT, int(start.timestamp()), Metric.FEATURE_USAGE, "", "")
+    watched: Any = SimpleNamespace(
+        org_id=ORG,
+        project_id=PROJECT,
+        assumption=SimpleNamespace(metric_name=Metric.FEATURE_USAGE, cohort="", feature=""),
+    )
+    async with pool.acquire() as plain:
+        connection: Any = Explaining(plain)
+        await partials.load(connection, place, [series])
+        changed = await closing.dirty_partials(connection, project, project.through, 72)
+        assert len(changed) == 1
+        await closing.mark_clean(connection, changed)
+        await closing.mark_final(connection, project, start, project.through)
+        await detection.series(connection, watched, start, project.through)
+        assert connection.opened == {f"{day:%Y_%m}"}
+        # What names none opens all: the test would see it.
+        await connection.fetch("SELECT FROM partial WHERE org_id = $1", ORG)
+        assert len(connection.opened) > 24

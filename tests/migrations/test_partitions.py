@@ -148,7 +148,7 @@ async def test_a_month_is_made_once_for_all_days_of_it_and_to_the_hour(database:
         await worker.execute("SET timezone = 'Asia/Kolkata'")
         assert await worker.fetchval(ENSURE, list(SAMPLED), [date(2018, 3, 1)]) == 2
     async with database.superuser() as connection:
-        for hour in (datetime(2019, 12, 1), datetime(2020, 1, 31, 23), datetime(2018, 3, 1)):  # noqa: DTZ001
+        for hour in (datetime(2019, 12, 1), datetime(2020, 1, 31, 23), datetime(2018, 3, 31, 23)):  # noqa: DTZ001
             await insert(connection, org, project, hour.replace(tzinfo=UTC))
         for hour in (datetime(2019, 11, 30, 23), datetime(2020, 2, 1)):  # noqa: DTZ001
             with pytest.raises(asyncpg.CheckViolationError, match="no partition of relation"):
