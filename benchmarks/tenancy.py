@@ -27,6 +27,7 @@ import asyncpg
 import psutil
 from sqlalchemy import event
 
+from api.auth.sessions import SessionIssuer, session_key
 from benchmarks.tenancy_data import Tenant, fill, some
 from cli.stack import control
 from cli.stack.layout import Layout
@@ -37,7 +38,6 @@ from storage.secrets import claims_signature
 from storage.tenancy import Claims, TenantSessions
 from tests import databases
 from tests.databases import SECRET, Database
-from tests.integration.conftest import bearer_of
 
 ROWS = 1_000_000
 PAGE = 50
@@ -197,8 +197,10 @@ async def case(database: Database, home: Path, organizations: int, rounds: int) 
         print(f"\n{organizations:,} organisations, {rows:,} telemetry rows", flush=True)
         asked = some(organizations, ASKED)
         queries = await own_queries(database, asked[0])
-        settings = database.settings(home)
-        everybody = [(one, bearer_of(settings, Claims(one.user, one.org))) for one in asked]
+        # What production sends: a token of a session. The development issuer reads its key from a file.
+        issuer = SessionIssuer(session_key(SECRET), "augentis", 3600, time.time)
+        tokens = [(one, issuer.mint(Claims(one.user, one.org), {})) for one in asked]
+        everybody = [(one, {"Authorization": f"Bearer {token}"}) for one, token in tokens]
         port, bare_port = free_port(), free_port()
         env = database.environment(home) | {"AUGENTIS_RATE_LIMIT": "1000000/second"}
         bare_env = {

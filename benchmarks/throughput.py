@@ -26,6 +26,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from cli.stack import running_stack
+from cli.stack.layout import Layout
 
 METRICS = ("feature_usage", "retention", "crash_rate", "latency_p50", "error_rate", "user_adoption")
 COHORTS = ("early_adopter", "mainstream", "enterprise")
@@ -172,7 +173,7 @@ async def ours(env: dict[str, str], expected: int, log: Path) -> Run:
 async def reset(env: dict[str, str], starts: dict[int, int]) -> None:
     """Forget what was counted, and stand again where the log of this case begins."""
     connection = await asyncpg.connect(env["DATABASE_URL_WORKER"])
-    superuser = await asyncpg.connect(env["DATABASE_URL"])
+    superuser = await asyncpg.connect(_superuser_url(Layout(Path(env["AUGENTIS_HOME"]))))
     await superuser.execute(
         "TRUNCATE partial, batch_seen, project_watermark, project_clock, telemetry, outbox"
     )
@@ -185,6 +186,13 @@ async def reset(env: dict[str, str], starts: dict[int, int]) -> None:
         )
     await connection.close()
     await superuser.close()
+
+
+def _superuser_url(layout: Layout) -> str:
+    """The tables that are partitioned are nobody's to empty who logs in."""
+    memory = json.loads((layout.root / "memory.json").read_text())
+    secret, port = memory["superuser_password"], memory["postgres_port"]
+    return f"postgresql://postgres:{secret}@127.0.0.1:{port}/augentis"
 
 
 async def ends(env: dict[str, str]) -> dict[int, int]:
