@@ -2,6 +2,7 @@
 
 The ledger moves first, then the batches that were counted before fall out, then what is new is folded
 and written: partials, dead letters, watermarks. Only after the commit does the worker's memory follow.
+How records are read and become cells is the topic's `Format`.
 Hours of a month without partitions undo the transaction; it is begun again when the month is there.
 """
 
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Generic
 
 import asyncpg
 from cryptography.fernet import Fernet
@@ -20,7 +22,8 @@ from storage.partials import Held, SeriesHour
 from streams import dead_letters
 from streams.chunks import Chunk
 from streams.directory import SnapshotDirectory
-from streams.fold import Arrival, Folded, Folder, Limits, Refusal, admit
+from streams.fold import Folded, Refusal
+from streams.formats import A, Arrived, Format
 from streams.holdings import Holding, Holdings
 from streams.months import Months, MonthsMissingError
 from streams.outage import patiently
@@ -52,8 +55,8 @@ class Tally:
         )
 
 
-class Ingest:
-    """Turns chunks of raw messages into partials."""
+class Ingest(Generic[A]):
+    """Turns chunks of messages into partials."""
 
     def __init__(
         self,
@@ -61,12 +64,12 @@ class Ingest:
         holdings: Holdings,
         directory: SnapshotDirectory,
         months: Months,
-        limits: Limits,
+        format_: Format[A],
         seal: Fernet,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pool, self._holdings, self._directory = pool, holdings, directory
-        self._months, self._limits, self._folder = months, limits, Folder(limits)
+        self._months, self._format = months, format_
         self._seal, self._clock = seal, clock
         self.tally = Tally()
 
@@ -89,18 +92,18 @@ class Ingest:
             lambda: self._counted(holding, chunk, arrivals, refusals), retry_for, "writing partials"
         )
 
-    async def _admit(self, chunk: Chunk) -> tuple[list[Arrival], list[Refusal]]:
+    async def _admit(self, chunk: Chunk) -> tuple[list[A], list[Refusal]]:
         if self._directory.stale():
             await self._directory.refresh(self._pool)
-        found = admit(chunk.records, self._directory, self._limits)
+        found = self._format.admit(chunk.records, self._directory)
         if self._directory.taken_at < chunk.fetched_at and any(r.reason in _MAY_BE_NEW for r in found[1]):
             # Made between the snapshot and the message: a new look decides, once a chunk.
             await self._directory.refresh(self._pool)
-            found = admit(chunk.records, self._directory, self._limits)
+            found = self._format.admit(chunk.records, self._directory)
         return found
 
     async def _counted(
-        self, holding: Holding, chunk: Chunk, arrivals: list[Arrival], refusals: list[Refusal]
+        self, holding: Holding, chunk: Chunk, arrivals: list[A], refusals: list[Refusal]
     ) -> None:
         try:
             await self._count(holding, chunk, arrivals, refusals)
@@ -109,14 +112,14 @@ class Ingest:
             await self._count(holding, chunk, arrivals, refusals)
 
     async def _count(
-        self, holding: Holding, chunk: Chunk, arrivals: list[Arrival], refusals: list[Refusal]
+        self, holding: Holding, chunk: Chunk, arrivals: list[A], refusals: list[Refusal]
     ) -> None:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 if not await self._holdings.move(connection, holding, chunk.end):
                     return
                 new = await _new_only(connection, arrivals)
-                folded = self._folder.fold(new, holding.marks, self._clock())
+                folded = await self._format.fold(connection, new, holding.marks, self._clock())
                 self._months.need({series.hour for series in folded.cells})
                 states = await self._states(connection, holding, folded)
                 await self._write(connection, holding, folded, states, refusals)
@@ -173,7 +176,7 @@ class Ingest:
             log.info("%s[%d]: %d repeats dropped", holding.place.topic, holding.place.partition, repeats)
 
 
-async def _new_only(connection: Connection, arrivals: list[Arrival]) -> list[Arrival]:
+async def _new_only(connection: Connection, arrivals: list[A]) -> list[A]:
     """Return the arrivals that were not counted before, nor stand twice in this chunk."""
     keyed = [(_batch_key(arrival), arrival) for arrival in arrivals]
     new = await batches.remember(connection, [key for key, _ in keyed if key is not None])
@@ -187,6 +190,6 @@ async def _new_only(connection: Connection, arrivals: list[Arrival]) -> list[Arr
     return fresh
 
 
-def _batch_key(arrival: Arrival) -> batches.BatchKey | None:
+def _batch_key(arrival: Arrived) -> batches.BatchKey | None:
     batch_id = arrival.message.batch_id
     return (*arrival.tenant.project, batch_id) if batch_id else None

@@ -28,7 +28,8 @@ from streams.database_watch import watch_database
 from streams.detect import Detect
 from streams.directory import SnapshotDirectory
 from streams.errors import WorkerError, exit_code
-from streams.fold import Limits
+from streams.fold import Arrival, Limits
+from streams.formats import Native
 from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
 from streams.ingest import Ingest
@@ -107,7 +108,7 @@ class Worker:
         for topic, take in zip(READ_TOPICS, (live.take, history.take, detect.take), strict=True):
             self._agent(self._app, topic, take)
 
-    def _ingest(self, lateness: timedelta | None) -> Ingest:
+    def _ingest(self, lateness: timedelta | None) -> Ingest[Arrival]:
         settings = self._settings
         secret = settings.need("secret_key")
         limits = Limits(
@@ -118,7 +119,7 @@ class Worker:
             _seconds(settings.retention),
         )
         directory = SnapshotDirectory(settings.ingest_auth, secret, self._uses)
-        return Ingest(self._pool, self._holdings, directory, self._months, limits, seal(secret))
+        return Ingest(self._pool, self._holdings, directory, self._months, Native(limits), seal(secret))
 
     def _agent(self, app: LedgerApp, topic: str, take: Take) -> None:
         async def guarded(chunk: Chunk) -> None:

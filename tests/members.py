@@ -12,6 +12,7 @@ from faust.types import TP
 from storage.secrets import seal
 from streams.chunks import Chunk
 from streams.fold import Limits
+from streams.formats import Native
 from streams.holdings import Holdings
 from streams.ingest import Ingest
 from streams.months import Months
@@ -77,7 +78,9 @@ class Member:
         self.holdings = Holdings(pool, "chaos", name, PATIENCE, {"raw_metrics": topic_id})
         directory: Any = KnowsAll()
         self.months = Months(pool, timedelta(seconds=limits.retention) if limits.retention else None)
-        self.ingest = Ingest(pool, self.holdings, directory, self.months, limits, seal(SECRET), clock=clock)
+        self.ingest = Ingest(
+            pool, self.holdings, directory, self.months, Native(limits), seal(SECRET), clock=clock
+        )
 
     async def claim(self) -> None:
         await self.months.keep()

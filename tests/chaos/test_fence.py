@@ -163,7 +163,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(pool, audit, mon
     real = Ingest._remember
     broken: list[bool] = []
 
-    def remember(self: Ingest, *arguments: Any) -> None:
+    def remember(self: Ingest[Any], *arguments: Any) -> None:
         if not broken:
             broken.append(True)
             raise ConnectionResetError("lost on the way back")
@@ -184,7 +184,7 @@ async def test_an_attempt_that_fails_leaves_nothing_behind(pool, audit, monkeypa
     real = Ingest._write
     failures: list[bool] = []
 
-    async def write(self: Ingest, *arguments: Any) -> None:
+    async def write(self: Ingest[Any], *arguments: Any) -> None:
         await real(self, *arguments)
         if len(failures) < 3:
             failures.append(True)
