@@ -1,0 +1,1 @@
+"""OTLP metrics: decoding, mapping to our six metrics, and the state that cumulative series need."""
