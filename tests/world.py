@@ -176,6 +176,7 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)
+    yield from _limits(within, place.key)
 
 
 def _assumption(place: Place) -> Base:
@@ -301,3 +302,10 @@ def _machinery(within: dict[str, UUID]) -> Iterator[Base]:
     yield tables.ProjectWatermark(**within, **source, first_event=HOUR, event_time=HOUR, seen_at=HOUR)
     yield tables.ProjectClock(**within, closed_through=HOUR, day_closed_through=date(2026, 11, 1))
     yield tables.Outbox(org_id=within["org_id"], destination="kafka", topic="divergence_alerts")
+
+
+def _limits(within: dict[str, UUID], key: UUID) -> Iterator[Base]:
+    yield tables.Series(**within, metric_name="user_adoption", cohort="mainstream", feature="F12")
+    yield tables.SeriesCount(**within, series=1)
+    yield tables.KeyUsage(org_id=within["org_id"], key_id=key, period_start=HOUR, used=1)
+    yield tables.TopicBinding(**within, topic=f"raw_metrics.{within['project_id']}")

@@ -4,6 +4,7 @@ from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.audit import AuditLog
 from storage.tables.base import Base
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
+from storage.tables.limits import KeyUsage, Series, SeriesCount, TopicBinding
 from storage.tables.machinery import (
     BatchSeen,
     Outbox,
@@ -28,6 +29,7 @@ __all__ = [
     "DivergenceReport",
     "IdempotencyKey",
     "Invitation",
+    "KeyUsage",
     "MachineKey",
     "Organization",
     "OrganizationMember",
@@ -38,8 +40,11 @@ __all__ = [
     "ProjectAccess",
     "ProjectClock",
     "ProjectWatermark",
+    "Series",
+    "SeriesCount",
     "Tag",
     "Telemetry",
+    "TopicBinding",
     "User",
     "Workspace",
 ]

@@ -38,7 +38,7 @@ class ProjectAccess(Base):
 class MachineKey(Base):
     """A machine's right to publish or read for one project; only the hash of its secret is kept.
 
-    `last_used_at` is right to a minute or two.
+    `last_used_at` is right to a minute or two; `quota` is the samples it may publish, as in `1000000/hour`.
     """
 
     __tablename__ = "machine_key"
@@ -48,6 +48,7 @@ class MachineKey(Base):
             "scopes <@ ARRAY['publish', 'read'] AND cardinality(scopes) BETWEEN 1 AND 2", name="scopes"
         ),
         CheckConstraint("octet_length(secret_sha256) = 32", name="secret_sha256"),
+        CheckConstraint("quota ~ '^[1-9][0-9]{0,11}/(second|minute|hour|day)$'", name="quota"),
         within_org("project_id", "project"),
         Index("ix_machine_key_project", "org_id", "project_id"),
         Index("ix_machine_key_id", "id"),
@@ -66,6 +67,7 @@ class MachineKey(Base):
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     version: Mapped[Version]
+    quota: Mapped[str | None]
 
 
 class IdempotencyKey(Base):

@@ -14,6 +14,8 @@ KEYS_WITHOUT_ORG = {
     "pk_organization",
     "uq_organization_slug",
     "pk_partition_ledger",
+    # Kafka's names are the installation's: two tenants never share a topic.
+    "uq_topic_binding_topic",
     "alembic_version_pkc",
 }
 

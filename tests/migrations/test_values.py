@@ -136,6 +136,13 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ["secret_sha256 = sha256('x')"],
         ["secret_sha256 = '\\x00'", "secret_sha256 = sha512('x')"],
     ),
+    "ck_machine_key_quota": (
+        ["quota = NULL", "quota = '1/second'", "quota = '1000000/hour'", "quota = '999999999999/day'"],
+        [
+            f"quota = '{quota}'"
+            for quota in ("", "0/hour", "1000000", "1/week", "-1/hour", "1/hour ", "1.5/hour")
+        ],
+    ),
     "ck_idempotency_key_key_length": lengths("key", 1, 200),
     "ck_telemetry_metric_name": words("metric_name", METRICS),
     "ck_telemetry_unit": words("unit", "% count ms rate"),
@@ -169,6 +176,17 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         " ArtifactDependency Assumption MachineKey",
     ),
     "ck_outbox_destination": words("destination", "kafka webhook"),
+    "ck_series_metric_name": words("metric_name", METRICS),
+    "ck_topic_binding_topic": (
+        ["topic = 'raw_metrics.acme'", "topic = 'otlp_metrics.a.b'", "topic = 'backfill_metrics.x_1-2'"],
+        [
+            f"topic = '{topic}'"
+            for topic in (
+                *("raw_metrics", "raw_metrics.", "raw_metrics.dlq", "otlp_metrics.parked", "other.acme"),
+                *("raw_metrics.acme.dlq", "raw_metrics.a b", "raw_metrics." + "x" * 230),
+            )
+        ],
+    ),
 }
 
 
@@ -274,6 +292,10 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "uq_cascade_analysis_org_id_divergence_id": (
         copied("cascade_analysis", id=NEW_ID),
         copied("cascade_analysis", id=NEW_ID, divergence_id=NEW_ID),
+    ),
+    "uq_topic_binding_topic": (
+        copied("topic_binding", org_id=NEW_ID),
+        copied("topic_binding", topic="t.topic || '.more'"),
     ),
 }
 # Its primary key begins with the same columns and speaks first.

@@ -11,12 +11,11 @@ from storage.tables import Base
 from tests import databases
 from tests.databases import Database
 from tests.tenancy.asking import asking, rows
+from tests.tenancy.test_reading import NOT_FOR_THE_API
 from tests.world import World, build
 
 ROWS, ORGANISATIONS = 100_000, 1_000
-READABLE = sorted(
-    set(Base.metadata.tables) - {"partition_ledger", "batch_seen", "project_watermark", "outbox"}
-)
+READABLE = sorted(set(Base.metadata.tables) - NOT_FOR_THE_API)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ OF_A_PROJECT = {
     "detector_state": "project_id",
     "partial": "project_id",
     "project_clock": "project_id",
+    "series": "project_id",
 }
 OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "organization": "id"}
 OF_PEOPLE = {"app_user"}
@@ -42,6 +43,9 @@ NOT_FOR_THE_API = {
     "batch_seen",
     "project_watermark",
     "outbox",
+    "series_count",
+    "key_usage",
+    "topic_binding",
 }
 
 TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF, *OF_THE_LOG]

@@ -18,8 +18,12 @@ WRITES = {
     "cascade_analysis",
     "detector_state",
     "outbox",
+    "series",
+    "series_count",
+    "key_usage",
+    "topic_binding",
 }
-DELETES = {"batch_seen", "outbox", "idempotency_key"}
+DELETES = {"batch_seen", "outbox", "idempotency_key", "series"}
 EVERY = sorted(Base.metadata.tables)
 
 
