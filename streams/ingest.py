@@ -16,7 +16,7 @@ from typing import Generic
 import asyncpg
 from cryptography.fernet import Fernet
 
-from storage import batches, outbox, partials, watermarks
+from storage import batches, partials, watermarks
 from storage.ledger import Connection
 from storage.partials import Held, SeriesHour
 from streams import dead_letters
@@ -151,7 +151,7 @@ class Ingest(Generic[A]):
         if folded.seen:
             seen = {project: (each.first, each.newest) for project, each in folded.seen.items()}
             await watermarks.advance(connection, place, seen)
-        await outbox.put(connection, dead_letters.letters(place, [*refusals, *folded.refusals], self._seal))
+        await dead_letters.put(connection, place, [*refusals, *folded.refusals], self._seal)
 
     def _remember(
         self, holding: Holding, chunk: Chunk, folded: Folded, states: dict[SeriesHour, Held]

@@ -20,6 +20,7 @@ from migrations.topics import pending_topics
 from settings import Settings, SettingsError
 from storage import database
 from storage.secrets import seal
+from streams import dead_letters
 from streams.app import GROUP, LedgerApp, chunk_topic, make_app
 from streams.chunks import Chunk
 from streams.close import TOPIC as CLOSED
@@ -166,6 +167,7 @@ class Worker:
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
             self._every(NOTE_EVERY, self._note, "noting the use of keys"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
+            self._every(FORGET_EVERY, self._forget_letters, "forgetting dead letters"),
             self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
             self._watch.run(),
             watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),
@@ -189,6 +191,9 @@ class Worker:
     async def _close(self) -> None:
         while await self._closer.tick():
             pass
+
+    async def _forget_letters(self) -> None:
+        await dead_letters.forget(self._pool, self._settings.topic_retention)
 
     async def _note(self) -> None:
         await self._uses.note(self._pool)

@@ -302,6 +302,16 @@ def _machinery(within: dict[str, UUID]) -> Iterator[Base]:
     yield tables.ProjectWatermark(**within, **source, first_event=HOUR, event_time=HOUR, seen_at=HOUR)
     yield tables.ProjectClock(**within, closed_through=HOUR, day_closed_through=date(2026, 11, 1))
     yield tables.Outbox(org_id=within["org_id"], destination="kafka", topic="divergence_alerts")
+    yield tables.DeadLetter(
+        **within,
+        **source,
+        id=uuid4(),
+        record_offset=1,
+        record_at=HOUR,
+        reason="bad_value",
+        indices=[1],
+        sample_count=1,
+    )
 
 
 def _limits(within: dict[str, UUID], key: UUID) -> Iterator[Base]:

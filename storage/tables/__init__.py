@@ -4,6 +4,7 @@ from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.audit import AuditLog
 from storage.tables.base import Base
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
+from storage.tables.letters import DeadLetter
 from storage.tables.limits import KeyUsage, Series, SeriesCount, TopicBinding
 from storage.tables.machinery import (
     BatchSeen,
@@ -25,6 +26,7 @@ __all__ = [
     "Base",
     "BatchSeen",
     "CascadeAnalysis",
+    "DeadLetter",
     "DetectorState",
     "DivergenceReport",
     "IdempotencyKey",

@@ -43,6 +43,7 @@ ARTIFACTS = (
 SUBMITTED = "submitted_at = now(), submitted_by = created_by"
 APPROVED = "approved_at = now(), approved_by = created_by"
 DEPLOYED = "deployed_at = now(), deployed_by = created_by"
+OPERATORS = "org_id = '00000000-0000-0000-0000-000000000000'"
 NOT_APPROVED = "approved_at = NULL, approved_by = NULL"
 EMAILS = (
     ["email = 'a@b.c'", "email = 'first.last+tag@sub.example.org'"],
@@ -174,6 +175,19 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         "resource_type",
         "Organization User OrganizationMember Invitation Workspace Project ProjectAccess Artifact Tag"
         " ArtifactDependency Assumption MachineKey",
+    ),
+    "ck_dead_letter_reason": words(
+        "reason",
+        "not_json bad_schema unknown_org unknown_project unknown_metric bad_value bad_unit bad_timestamp"
+        " future too_late too_large too_many_series tenant_mismatch bad_key over_quota unmapped",
+    ),
+    "ck_dead_letter_whose": (
+        ["project_id = gen_random_uuid()", f"{OPERATORS}, project_id = NULL"],
+        ["project_id = NULL", f"{OPERATORS}, project_id = gen_random_uuid()"],
+    ),
+    "ck_dead_letter_replayed": (
+        ["replayed_at = now(), replayed_as = gen_random_uuid()", "replayed_at = NULL, replayed_as = NULL"],
+        ["replayed_at = now(), replayed_as = NULL", "replayed_at = NULL, replayed_as = gen_random_uuid()"],
     ),
     "ck_outbox_destination": words("destination", "kafka webhook"),
     "ck_series_metric_name": words("metric_name", METRICS),

@@ -34,8 +34,8 @@ OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "
 OF_PEOPLE = {"app_user"}
 OF_ADMINS = {"invitation"}
 OF_ONESELF = {"idempotency_key"}
-# tests/tenancy/test_audit.py says more of it.
-OF_THE_LOG = {"audit_log"}
+# tests/tenancy/test_audit.py and test_letters.py say more of them.
+OF_THE_LOG = {"audit_log", "dead_letter"}
 # What a machine's key shows; the rest is people's.
 OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key"}
 NOT_FOR_THE_API = {

@@ -18,12 +18,13 @@ WRITES = {
     "cascade_analysis",
     "detector_state",
     "outbox",
+    "dead_letter",
     "series",
     "series_count",
     "key_usage",
     "topic_binding",
 }
-DELETES = {"batch_seen", "outbox", "idempotency_key", "series"}
+DELETES = {"batch_seen", "outbox", "dead_letter", "idempotency_key", "series"}
 EVERY = sorted(Base.metadata.tables)
 
 
