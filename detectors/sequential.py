@@ -106,6 +106,10 @@ class Test:
         """Return the state before the first day."""
         return State(sums=tuple((HEAD_START * side.threshold,) * len(SHARES) for side in self.sides))
 
+    def again(self, state: "State") -> "State":
+        """Return the state that looks for a breach anew, and knows the series as `state` does."""
+        return replace(self.start(), baseline=state.baseline)
+
     def takes(self, batch: DayBatch, hours: list[Hour]) -> bool:
         """Say whether the day has enough data to count."""
         return (

@@ -16,6 +16,7 @@ import asyncpg
 
 from metrics.cell import Cell
 from metrics.names import UNITS, Metric
+from storage import history
 from storage.ledger import Connection
 from storage.partials import cell_of
 
@@ -76,23 +77,27 @@ async def closable(
 ) -> list[Closable]:
     """Return the projects with hours to close or late partials to merge.
 
-    `backfill_metrics` holds no hour open and closes none, unless a project has nothing else.
+    History holds no hour open and closes none, unless a project has nothing else. Imported rows are of
+    hours that are complete: they come from no partition, and are closed through the last of them.
     """
     rows = await connection.fetch(
         """WITH mark AS (
-               SELECT w.org_id, w.project_id, w.topic = 'backfill_metrics' AS backfill,
-                      min(CASE WHEN l.caught_up_at - w.seen_at >= $3::interval
-                               THEN greatest(w.event_time, l.caught_up_at)
-                               ELSE w.event_time END) - $2::interval AS through,
+               SELECT w.org_id, w.project_id, w.topic = ANY ($5) AS history,
+                      min(CASE WHEN w.topic = $6 THEN w.event_time
+                               WHEN l.caught_up_at - w.seen_at >= $3::interval
+                               THEN greatest(w.event_time, l.caught_up_at) - $2::interval
+                               ELSE w.event_time - $2::interval END) AS through,
                       min(w.first_event) AS first_event
                FROM project_watermark w
-               JOIN partition_ledger l ON (l.consumer, l.topic, l.partition) = ($1, w.topic, w.partition)
+               LEFT JOIN partition_ledger l
+                   ON (l.consumer, l.topic, l.partition) = ($1, w.topic, w.partition)
                WHERE w.seen_at > clock_timestamp() - $4::interval
+                 AND (l.consumer IS NOT NULL OR w.topic = $6)
                GROUP BY 1, 2, 3),
            best AS (SELECT DISTINCT ON (org_id, project_id) org_id, project_id,
                            date_trunc('hour', through) AS through,
                            date_trunc('hour', first_event) AS first_event
-                    FROM mark ORDER BY org_id, project_id, backfill)
+                    FROM mark ORDER BY org_id, project_id, history)
            SELECT b.org_id, b.project_id, greatest(b.through, c.closed_through) AS through, b.first_event,
                   (SELECT date_trunc('hour', min(w.first_event)) FROM project_watermark w
                    WHERE w.org_id = b.org_id AND w.project_id = b.project_id) AS oldest
@@ -105,6 +110,8 @@ async def closable(
         grace,
         idle_after,
         lateness,
+        list(history.SOURCES),
+        history.IMPORT,
     )
     return [Closable(*row) for row in rows]
 
@@ -142,17 +149,16 @@ async def set_clock(connection: Connection, project: Closable, through: datetime
 
 
 async def dirty_partials(
-    connection: Connection, project: Closable, through: datetime, most_hours: int
+    connection: Connection, project: Closable, span: tuple[datetime, datetime], most_hours: int
 ) -> list[asyncpg.Record]:
-    """Return all partials, changed or not, of the series with a changed one: oldest hours first."""
+    """Return all partials, changed or not, of the series with a changed one in `span`: oldest hours first."""
     found = await connection.fetch(
         """SELECT DISTINCT hour FROM partial
            WHERE org_id = $1 AND project_id = $2 AND dirty AND hour >= $3 AND hour < $4
            ORDER BY hour LIMIT $5""",
         project.org_id,
         project.project_id,
-        project.oldest,
-        through,
+        *span,
         most_hours,
     )
     hours = [row["hour"] for row in found]

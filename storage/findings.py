@@ -22,10 +22,19 @@ Evidence = tuple[float | None, float | None]
 
 @dataclass(frozen=True, slots=True)
 class OpenReport:
-    """A report that is open: when it was detected, and on what evidence."""
+    """A report that is open: when it was detected, on what evidence, and whether in history."""
 
     detected_at: datetime
     evidence: Evidence
+    historical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report said before it was written again."""
+
+    classification: str
+    historical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Report:
     first_hour: datetime
     last_hour: datetime
     detected_at: datetime
+    historical: bool = False
 
 
 _NUMBERS = (
@@ -73,13 +83,16 @@ def report_id(assumption_id: UUID, detected_at: datetime) -> UUID:
     return uuid5(REPORT_IDS, f"{assumption_id}/{detected_at.isoformat()}")
 
 
-async def write_report(connection: Connection, report: Report, cascade: Cascade) -> str | None:
+async def write_report(connection: Connection, report: Report, cascade: Cascade) -> Told | None:
     """Write a report with its cascade, or correct the numbers of one that is there.
 
-    Returns the classification it had before, None if it is new.
+    Returns what it said before, None if it is new. Whether it is `historical` never changes: somebody was
+    paged, or nobody.
     """
-    before: str | None = await connection.fetchval(
-        "SELECT classification FROM divergence_report WHERE org_id = $1 AND id = $2", report.org_id, report.id
+    before = await connection.fetchrow(
+        "SELECT classification, historical FROM divergence_report WHERE org_id = $1 AND id = $2",
+        report.org_id,
+        report.id,
     )
     fields = {name: getattr(report, name) for name in Report.__slots__}
     names = ", ".join(fields)
@@ -92,7 +105,7 @@ async def write_report(connection: Connection, report: Report, cascade: Cascade)
         *fields.values(),
     )
     await _write_cascade(connection, report, cascade)
-    return before
+    return Told(*before) if before else None
 
 
 async def _write_cascade(connection: Connection, report: Report, cascade: Cascade) -> None:
@@ -118,16 +131,19 @@ async def _write_cascade(connection: Connection, report: Report, cascade: Cascad
     )
 
 
-async def resolve(connection: Connection, item: Watched, detected_at: datetime, at: datetime) -> bool:
-    """Resolve the report of a breach that has ended in the data; True if it was open."""
+async def resolve(
+    connection: Connection, item: Watched, detected_at: datetime, at: datetime, resolution: str = "data"
+) -> bool:
+    """Resolve the report of a breach that has ended, by `resolution`; True if it was open."""
     done = await connection.execute(
-        """UPDATE divergence_report SET status = 'RESOLVED', resolution = 'data', resolved_at = $4,
+        """UPDATE divergence_report SET status = 'RESOLVED', resolution = $5, resolved_at = $4,
                updated_at = clock_timestamp()
            WHERE org_id = $1 AND assumption_id = $2 AND detected_at = $3 AND status = 'OPEN'""",
         item.org_id,
         item.id,
         detected_at,
         at,
+        resolution,
     )
     return bool(done == "UPDATE 1")
 
@@ -135,12 +151,25 @@ async def resolve(connection: Connection, item: Watched, detected_at: datetime, 
 async def open_report(connection: Connection, item: Watched) -> OpenReport | None:
     """Return the assumption's open report, None if none is open."""
     row = await connection.fetchrow(
-        """SELECT detected_at, e_value, threshold FROM divergence_report
+        """SELECT detected_at, e_value, threshold, historical FROM divergence_report
            WHERE org_id = $1 AND assumption_id = $2 AND status = 'OPEN' ORDER BY detected_at DESC LIMIT 1""",
         item.org_id,
         item.id,
     )
-    return OpenReport(row["detected_at"], (row["e_value"], row["threshold"])) if row else None
+    if row is None:
+        return None
+    return OpenReport(row["detected_at"], (row["e_value"], row["threshold"]), row["historical"])
+
+
+async def told_live(connection: Connection, item: Watched) -> frozenset[datetime]:
+    """Return when the breaches were detected that somebody was told of; history cannot unsay them."""
+    rows = await connection.fetch(
+        """SELECT detected_at FROM divergence_report
+           WHERE org_id = $1 AND assumption_id = $2 AND NOT historical""",
+        item.org_id,
+        item.id,
+    )
+    return frozenset(row["detected_at"] for row in rows)
 
 
 async def resolve_unfounded(

@@ -63,9 +63,9 @@ class Closer:
                 return False
             zone = ZoneInfo(clock.timezone)
             through = max(_at_most(clock, project.through, zone), clock.closed_through)
-            rows = await closing.dirty_partials(connection, project, through, MOST_HOURS)
+            rows, old = await _changed(connection, project, clock, through)
             hours = closing.merged(rows)
-            if len({each.hour for each in hours}) >= MOST_HOURS:
+            if not old and len({each.hour for each in hours}) >= MOST_HOURS:
                 # More hours may wait: the clock stops behind the last one that is merged.
                 through = max(hours[-1].hour + timedelta(hours=1), clock.closed_through)
             lateness = self._patience.lateness
@@ -78,6 +78,20 @@ class Closer:
             )
             await outbox.put(connection, _letters(project, hours, days, clock))
         return bool(hours) or through > clock.closed_through
+
+
+async def _changed(
+    connection: Connection, project: Closable, clock: Clock, through: datetime
+) -> tuple[list[asyncpg.Record], bool]:
+    """Return what is to be merged, and whether it is of hours that were closed before.
+
+    Those come last: years of history that flow in keep no hour of today open.
+    """
+    closed = clock.closed_through
+    rows = await closing.dirty_partials(connection, project, (closed, through), MOST_HOURS)
+    if rows:
+        return rows, False
+    return await closing.dirty_partials(connection, project, (project.oldest, closed), MOST_HOURS), True
 
 
 def _at_most(clock: Clock, through: datetime, zone: ZoneInfo) -> datetime:

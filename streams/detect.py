@@ -4,11 +4,14 @@ Events only wake it: what it folds it reads from Telemetry. An hour that changed
 starts the fold of that assumption again from its first day; report ids follow from what they report, so
 a refold corrects reports and repeats no alert. Where the retention has dropped the first day there is no
 refold: from the days that are left it would forget old reports and tell them anew.
+
+A breach found on a day into which history came is `historical`: nobody is told. The first day without any
+ends it and starts to look anew, so that a breach that lasts is told once, on the evidence of live days.
 """
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,9 +21,9 @@ import asyncpg
 from detectors.cascade import Cascade, Lineage, analyse
 from detectors.divergence import Classification
 from detectors.sequential import State, Status, Test, Verdict, fold
-from storage import detection, findings, outbox
+from storage import detection, findings, history, outbox
 from storage.detection import HourRow, ProjectDays, Watched
-from storage.findings import Evidence, OpenReport, Report
+from storage.findings import Evidence, OpenReport, Report, Told
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
@@ -45,15 +48,24 @@ ALARMS_PER_YEAR = 1.0
 
 @dataclass(slots=True)
 class Course:
-    """The fold of one assumption through some days: where it stands, and what it came upon."""
+    """The fold of one assumption through some days: where it stands, and what it came upon.
+
+    Breaches are known by when they were detected. `history` are the days into which some came, `in_history`
+    the breaches of such days that were not `told_live` before it came; `ended` says what ended a breach, if
+    not the data.
+    """
 
     state: State
     status: Status
     revisions: int
     broken: list[tuple[date, Verdict]] = field(default_factory=list)
     mended: dict[datetime, datetime] = field(default_factory=dict)
+    ended: dict[datetime, str] = field(default_factory=dict)
     open_since: datetime | None = None
     found_open: OpenReport | None = None
+    history: frozenset[date] = frozenset()
+    told_live: frozenset[datetime] = frozenset()
+    in_history: set[datetime] = field(default_factory=set)
 
 
 class Detect:
@@ -159,6 +171,9 @@ class Examination:
             course = Course(state, Status(remembered.status), remembered.telemetry_revisions)
             course.found_open = await findings.open_report(self._connection, self._item)
             course.open_since = course.found_open.detected_at if course.found_open else None
+            if course.found_open and course.found_open.historical:
+                course.in_history.add(course.found_open.detected_at)
+        await self._look_back(course, start, last)
         rows = by_day(await self._rows(start, last), self._zone)
         day = start
         while day <= last:
@@ -166,7 +181,16 @@ class Examination:
             day += ONE_DAY
         return course
 
+    async def _look_back(self, course: Course, start: date, last: date) -> None:
+        span = (day_start(start, self._zone), self._ends(last))
+        hours = await history.hours(self._connection, self._item, *span)
+        if hours:
+            course.history = frozenset(day_of(hour, self._zone) for hour in hours)
+            course.told_live = await findings.told_live(self._connection, self._item)
+
     def _fold_day(self, course: Course, day: date, rows: Sequence[HourRow]) -> None:
+        if rows and day not in course.history and course.open_since in course.in_history:
+            self._leave_history(course, day)
         batch = day_batch(self._item.assumption.metric_name, day, rows, self._zone)
         course.state, verdict = fold(self._test, course.state, batch)
         course.status = verdict.status
@@ -174,9 +198,18 @@ class Examination:
         if verdict.notify:
             course.broken.append((day, verdict))
             course.open_since = batch.ends_at
+            if day in course.history and batch.ends_at not in course.told_live:
+                course.in_history.add(batch.ends_at)
         if verdict.resolve and course.open_since:
             course.mended[course.open_since] = batch.ends_at
             course.open_since = None
+
+    def _leave_history(self, course: Course, day: date) -> None:
+        assert course.open_since  # noqa: S101  # it is one of `in_history`
+        course.mended[course.open_since] = day_start(day, self._zone)
+        course.ended[course.open_since] = "live days"
+        course.open_since = None
+        course.state = self._test.again(course.state)
 
     async def _write(self, course: Course, last: date, *, webhook: bool) -> list[Letter]:
         letters: list[Letter] = []
@@ -184,14 +217,16 @@ class Examination:
             mended_at = course.mended.get(self._ends(day))
             until = day_of(mended_at, self._zone) - ONE_DAY if mended_at else last
             report, cascade = await self._report(day, min(until, day + SETTLING), evidence)
+            report = replace(report, historical=self._ends(day) in course.in_history)
             before = await findings.write_report(self._connection, report, cascade)
             if before is None:
                 log.info("divergence: %s (%s)", report.summary, report.classification)
-                letters += alerts.letters("divergence.detected", report, cascade, webhook=webhook)
-            elif _WORSE[Classification(report.classification)] > _WORSE[Classification(before)]:
-                letters += alerts.letters("divergence.reclassified", report, cascade, webhook=webhook)
+            event = _event(before, report)
+            if event:
+                letters += alerts.letters(event, report, cascade, webhook=webhook)
         for detected_at, mended_at in course.mended.items():
-            await findings.resolve(self._connection, self._item, detected_at, mended_at)
+            ended = course.ended.get(detected_at, "data")
+            await findings.resolve(self._connection, self._item, detected_at, mended_at, ended)
         return letters
 
     def _told(self, course: Course, last: date) -> Iterator[tuple[date, Evidence]]:
@@ -233,3 +268,13 @@ class Examination:
 
     def _ends(self, day: date) -> datetime:
         return day_start(day + ONE_DAY, self._zone)
+
+
+def _event(before: Told | None, report: Report) -> alerts.Event | None:
+    """Return what is to be told of a report, None where nothing is."""
+    if report.historical or (before and before.historical):
+        return None
+    if before is None:
+        return "divergence.detected"
+    worse = _WORSE[Classification(report.classification)] > _WORSE[Classification(before.classification)]
+    return "divergence.reclassified" if worse else None

@@ -6,6 +6,7 @@ none is noted) to that of the next; its `content.price` is the price.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -13,8 +14,9 @@ from zoneinfo import ZoneInfo
 from detectors.cascade import Lineage, analyse
 from detectors.elasticity import Episode, Identification, estimate
 from detectors.sequential import Status
-from storage import detection, findings
+from storage import detection, findings, history
 from storage.detection import HourRow, PriceVersion, ProjectDays, Watched
+from storage.findings import Report
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
@@ -73,10 +75,15 @@ class PriceExamination:
         if found.value is not None:
             kept = bounds.lower <= found.value <= bounds.upper
             status = str(Status.OK if kept else Status.DIVERGED)
-            if kept and told:
+            historical = await self._is_history(rows[-1].hour)
+            if told and kept:
                 await findings.resolve(self._connection, item, told.detected_at, end)
-            elif not kept and not told:
-                letters = await self._report(found.value, rows, end, webhook=webhook)
+            elif told and told.historical and not historical:
+                await findings.resolve(self._connection, item, told.detected_at, end, "live days")
+                told = None
+            if not kept and not told:
+                report = replace(make_report(item, rows, found.value, end), historical=historical)
+                letters = await self._report(report, webhook=webhook)
         through = day_of(end, self._zone) - ONE_DAY
         state = {"elasticity": found.value, "reason": found.reason}
         await findings.save_state(
@@ -84,14 +91,18 @@ class PriceExamination:
         )
         return letters
 
-    async def _report(
-        self, value: float, rows: list[HourRow], end: datetime, *, webhook: bool
-    ) -> list[Letter]:
-        report = make_report(self._item, rows, value, end)
+    async def _report(self, report: Report, *, webhook: bool) -> list[Letter]:
         cascade = analyse(self._lineage, self._place, report.tier_delta)
-        if await findings.write_report(self._connection, report, cascade) is not None:
+        before = await findings.write_report(self._connection, report, cascade)
+        if before is not None or report.historical:
             return []
         return alerts.letters("divergence.detected", report, cascade, webhook=webhook)
+
+    async def _is_history(self, newest: datetime) -> bool:
+        """Say whether history came into the day of the newest hour that the estimate rests on."""
+        day = day_of(newest, self._zone)
+        span = (day_start(day, self._zone), day_start(day + ONE_DAY, self._zone))
+        return bool(await history.hours(self._connection, self._item, *span))
 
     async def _rows(self, first: date, last: date) -> list[HourRow]:
         start, end = day_start(first, self._zone), day_start(last + ONE_DAY, self._zone)

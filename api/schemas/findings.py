@@ -77,6 +77,7 @@ class DivergenceReport(Sent):
     user_count: int
     first_hour: datetime
     last_hour: datetime
+    historical: bool = Field(description="found in history that was loaded: nobody was paged")
     status: str = Field(examples=["OPEN"])
     resolved_at: datetime | None
     resolution: str | None

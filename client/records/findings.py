@@ -55,6 +55,7 @@ class DivergenceReport(TypedDict):
     user_count: int
     first_hour: str
     last_hour: str
+    historical: bool
     status: str
     resolved_at: str | None
     resolution: str | None

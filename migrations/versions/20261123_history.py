@@ -1,4 +1,6 @@
-"""Reports that rest on history alone."""
+"""Reports found in history: they page nobody."""
+
+from alembic import op
 
 revision = "20261123_history"
 down_revision = "20261123_batches"
@@ -7,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute("ALTER TABLE divergence_report ADD COLUMN historical boolean NOT NULL DEFAULT false")
 
 
 def downgrade() -> None:
-    pass
+    op.execute("ALTER TABLE divergence_report DROP COLUMN historical")

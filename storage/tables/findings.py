@@ -17,7 +17,10 @@ REPORT_STATUSES = ("OPEN", "RESOLVED")
 
 
 class DivergenceReport(Base):
-    """Production proved an assumption wrong. `detected_at` is event time: when the verdict was possible."""
+    """Production proved an assumption wrong. `detected_at` is event time: when the verdict was possible.
+
+    A `historical` one was found in what came in as history: nobody was paged.
+    """
 
     __tablename__ = "divergence_report"
     __table_args__ = (
@@ -61,6 +64,7 @@ class DivergenceReport(Base):
     user_count: Mapped[int] = mapped_column(BigInteger)
     first_hour: Mapped[datetime]
     last_hour: Mapped[datetime]
+    historical: Mapped[bool] = mapped_column(server_default=text("false"))
     status: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
     resolved_at: Mapped[datetime | None]
     resolution: Mapped[str | None]

@@ -180,7 +180,7 @@ async def test_what_names_its_hours_opens_their_months_alone(pool: asyncpg.Pool)
     async with pool.acquire() as plain:
         connection: Any = Explaining(plain)
         await partials.load(connection, place, [series])
-        changed = await closing.dirty_partials(connection, project, project.through, 72)
+        changed = await closing.dirty_partials(connection, project, (start, project.through), 72)
         assert len(changed) == 1
         await closing.mark_clean(connection, changed)
         await closing.mark_final(connection, project, start, project.through)
