@@ -1,10 +1,13 @@
-"""Which organisations, projects and publishing keys there are, as the worker sees them."""
+"""Which organisations, projects, publishing keys and bound topics there are, as the worker sees them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from storage import bindings, quotas
 from storage.ledger import Connection
+from storage.quotas import Quota
+from storage.watermarks import ProjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,17 @@ class Everybody:
     organizations: frozenset[UUID] = frozenset()
     projects: frozenset[tuple[UUID, UUID]] = frozenset()
     keys: dict[UUID, KeyRow] = field(default_factory=dict)
+    quotas: dict[UUID, Quota] = field(default_factory=dict)
+    topics: dict[str, ProjectKey] = field(default_factory=dict)
+    """The project that a topic is bound to."""
 
 
 async def everybody(connection: Connection) -> Everybody:
-    """Return all organisations, projects that are not archived, and keys that may publish."""
+    """Return all organisations, projects that are not archived, keys that may publish, and bound topics."""
     organizations = await connection.fetch("SELECT id FROM organization")
     projects = await connection.fetch("SELECT org_id, id FROM project WHERE NOT is_archived")
     keys = await connection.fetch(
-        """SELECT id, org_id, project_id, secret_sha256 FROM machine_key
+        """SELECT id, org_id, project_id, secret_sha256, quota FROM machine_key
            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
              AND 'publish' = ANY (scopes)"""
     )
@@ -38,6 +44,8 @@ async def everybody(connection: Connection) -> Everybody:
         frozenset(row["id"] for row in organizations),
         frozenset((row["org_id"], row["id"]) for row in projects),
         {row["id"]: KeyRow(row["org_id"], row["project_id"], row["secret_sha256"]) for row in keys},
+        {row["id"]: quotas.parse(row["quota"]) for row in keys if row["quota"]},
+        await bindings.bound(connection),
     )
 
 

@@ -27,6 +27,8 @@ class Record(Protocol):
     """A Kafka record, as aiokafka gives it; `timestamp` is the broker's or producer's, in milliseconds."""
 
     @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
     def offset(self) -> int: ...  # noqa: D102
     @property
     def key(self) -> bytes | None: ...  # noqa: D102
@@ -57,10 +59,10 @@ class Tenant:
 
 
 class Directory(Protocol):
-    """Knows the organisations, projects and ingest keys."""
+    """Knows the organisations, projects, ingest keys and bound topics."""
 
-    def tenant(self, message: Message, headers: Headers) -> Tenant:
-        """Return whose the message is, or raise `Refused`."""
+    def tenant(self, record: Record, org_id: str | None, project_id: str | None) -> Tenant:
+        """Return whose `record` is, whose body claims what is not None; or raise `Refused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ def admit(
     for record in records:
         try:
             message = decode(record.value or b"", limits.max_samples, limits.max_bytes)
-            arrivals.append(Arrival(record, message, directory.tenant(message, record.headers)))
+            tenant = directory.tenant(record, message.org_id, message.project_id)
+            arrivals.append(Arrival(record, message, tenant))
         except Refused as refused:
             refusals.append(Refusal(record, refused.reason))
     return arrivals, refusals

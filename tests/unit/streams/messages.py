@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from streams.fold import Headers, Tenant
-from streams.wire import Message, Reason, Refused
+from streams.wire import Reason, Refused
 
 ORG = UUID("11111111-1111-4111-8111-111111111111")
 PROJECT = UUID("22222222-2222-4222-8222-222222222222")
@@ -24,6 +24,7 @@ class Record:
     timestamp: int = int(NOW * 1000)
     key: bytes | None = None
     headers: Headers = ()
+    topic: str = "raw_metrics"
 
 
 class Everybody:
@@ -32,11 +33,11 @@ class Everybody:
     def __init__(self) -> None:
         self._tenants = {str(each): Tenant(ORG, each, KEY) for each in (PROJECT, OTHER)}
 
-    def tenant(self, message: Message, headers: Headers) -> Tenant:
-        del headers
-        if message.org_id != str(ORG):
-            raise Refused(Reason.UNKNOWN_ORG, message.org_id)
-        return self._tenants[message.project_id]
+    def tenant(self, record: object, org_id: str | None, project_id: str | None) -> Tenant:
+        del record
+        if org_id != str(ORG):
+            raise Refused(Reason.UNKNOWN_ORG, str(org_id))
+        return self._tenants[str(project_id)]
 
 
 def sample(

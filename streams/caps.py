@@ -1,0 +1,97 @@
+"""The cap on the series of a project: what is beyond it is refused, what was known goes on.
+
+Cohorts or features made of user ids would make a series of every user. What a chunk has of series that
+are neither in the worker's memory nor in the database undoes its transaction, as a missing month does,
+and the chunk is counted again without them.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from storage import series
+from storage.ledger import Connection
+from storage.partials import SeriesHour
+from storage.series import SeriesName
+from streams.fold import Arrival, Folded, Refusal
+from streams.wire import Reason
+
+REMEMBERED = 20_000
+"""Series that a partition remembers; more are looked up again."""
+BARRED_FOR = 60.0
+"""Seconds for which a series that had no room is refused without another look."""
+
+
+class TooManySeriesError(Exception):
+    """A chunk has series for which there is no room."""
+
+    def __init__(self, barred: Collection[SeriesName]) -> None:
+        super().__init__(f"{len(barred)} series have no room")
+        self.barred = barred
+
+
+@dataclass(slots=True)
+class Known:
+    """What a partition's worker knows of series; `clock` counts seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    counted: set[SeriesName] = field(default_factory=set)
+    _barred: dict[SeriesName, float] = field(default_factory=dict)
+
+    def barred(self) -> Collection[SeriesName]:
+        """Return the series that had no room a moment ago."""
+        if self._barred:
+            since = self.clock() - BARRED_FOR
+            self._barred = {name: at for name, at in self._barred.items() if at > since}
+        return self._barred.keys()
+
+    def bar(self, names: Iterable[SeriesName]) -> None:
+        """Remember that `names` have no room."""
+        if len(self._barred) > REMEMBERED:
+            self._barred.clear()
+        self._barred.update(dict.fromkeys(names, self.clock()))
+
+    def count(self, cells: Iterable[SeriesHour]) -> None:
+        """Remember, after the commit, that the series of `cells` are counted."""
+        if len(self.counted) > REMEMBERED:
+            self.counted.clear()
+        self.counted.update(map(series.name_of, cells))
+
+
+async def make_room(connection: Connection, known: Known, cells: Iterable[SeriesHour], most: int) -> None:
+    """Count the series of `cells`, each new to the partition, against their projects' caps.
+
+    Raises:
+        TooManySeriesError: some have no room; the transaction must be undone.
+    """
+    names = dict.fromkeys(map(series.name_of, cells))
+    new = [name for name in names if name not in known.counted]
+    barred = await series.add(connection, new, most) if new else ()
+    if barred:
+        raise TooManySeriesError(barred)
+
+
+def refuse(folded: Folded, arrivals: Sequence[Arrival], barred: Collection[SeriesName]) -> None:
+    """Take the series `barred` out of what was folded of `arrivals`, and refuse their right samples."""
+    gone = [where for where in folded.cells if series.name_of(where) in barred]
+    if not gone:
+        return
+    for where in gone:
+        folded.samples -= folded.cells.pop(where).samples
+    wrong: dict[int, set[int]] = {}
+    for refusal in folded.refusals:
+        wrong.setdefault(refusal.record.offset, set()).update(refusal.indices)
+    for arrival in arrivals:
+        indices = _of_series(arrival, barred, wrong.get(arrival.record.offset, set()))
+        if indices:
+            folded.refusals.append(Refusal(arrival.record, Reason.TOO_MANY_SERIES, indices, arrival.tenant))
+
+
+def _of_series(arrival: Arrival, barred: Collection[SeriesName], wrong: set[int]) -> tuple[int, ...]:
+    message, project = arrival.message, arrival.tenant.project
+    return tuple(
+        message.index(position)
+        for position, sample in enumerate(message.samples)
+        if (*project, sample.metric_name, sample.cohort or "", sample.feature or "") in barred
+        and message.index(position) not in wrong
+    )
