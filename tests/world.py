@@ -302,6 +302,9 @@ def _machinery(within: dict[str, UUID]) -> Iterator[Base]:
     yield tables.ProjectWatermark(**within, **source, first_event=HOUR, event_time=HOUR, seen_at=HOUR)
     yield tables.ProjectClock(**within, closed_through=HOUR, day_closed_through=date(2026, 11, 1))
     yield tables.Outbox(org_id=within["org_id"], destination="kafka", topic="divergence_alerts")
+    otlp = {"series": uuid4(), "started_ns": 1}
+    yield tables.OtlpSeries(**within, **otlp, newest_hour=HOUR)
+    yield tables.OtlpPoint(**within, **otlp, hour=HOUR, time_ns=2, reading=b"")
     yield tables.DeadLetter(
         **within,
         **source,

@@ -14,6 +14,7 @@ from storage.tables.machinery import (
     ProjectClock,
     ProjectWatermark,
 )
+from storage.tables.otlp import OtlpPoint, OtlpSeries
 from storage.tables.people import Invitation, Organization, OrganizationMember, User, Workspace
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
@@ -35,6 +36,8 @@ __all__ = [
     "MachineKey",
     "Organization",
     "OrganizationMember",
+    "OtlpPoint",
+    "OtlpSeries",
     "Outbox",
     "Partial",
     "PartitionLedger",

@@ -43,6 +43,8 @@ NOT_FOR_THE_API = {
     "batch_seen",
     "project_watermark",
     "outbox",
+    "otlp_series",
+    "otlp_point",
     "series_count",
     "key_usage",
     "topic_binding",

@@ -20,11 +20,13 @@ WRITES = {
     "outbox",
     "dead_letter",
     "series",
+    "otlp_series",
+    "otlp_point",
     "series_count",
     "key_usage",
     "topic_binding",
 }
-DELETES = {"batch_seen", "outbox", "dead_letter", "idempotency_key", "series"}
+DELETES = {"batch_seen", "outbox", "dead_letter", "idempotency_key", "series"} | {"otlp_series", "otlp_point", "telemetry"}
 EVERY = sorted(Base.metadata.tables)
 
 
