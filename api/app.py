@@ -19,6 +19,7 @@ from api.routes import (
     invitations,
     keys,
     lineage,
+    mapping,
     me,
     members,
     organization,
@@ -33,7 +34,7 @@ from api.services import services
 from settings import Settings
 
 _ROUTES = (
-    *(workspaces, projects, access, artifacts, lineage, assumptions, telemetry, reports),
+    *(workspaces, projects, access, artifacts, lineage, assumptions, mapping, telemetry, reports),
     *(me, organization, members, invitations, keys, sessions, health, wellknown),
 )
 

@@ -4,7 +4,6 @@ A data point is judged by the rules in their order, a project's own before the d
 our metrics by the first rule for it that matches. A rule without `metric_name` speaks for all six.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Self
@@ -16,9 +15,9 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationError,
-    field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from metrics.names import KINDS, Kind, Metric
 
@@ -98,31 +97,18 @@ class _Part(BaseModel):
 
 
 class Condition(_Part):
-    """What an attribute must be; all that is given must hold. A bare value or list means `any_of`."""
+    """What an attribute must be; all that is given must hold, and nothing given means that it is there."""
 
     any_of: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=100)] | None = None
     glob: Text | None = None
     at_least: Number | None = None
     below: Number | None = None
-    present: StrictBool | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, data: Any) -> Any:
-        if isinstance(data, Mapping | Condition):
-            return data
-        return {"any_of": data if isinstance(data, list | tuple) else [data]}
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("says nothing: a value, a list, or any_of, glob, at_least, below, present")
-        return self
+    present: StrictBool = True
 
     def holds(self, value: object) -> bool:
         """Say whether an attribute's value, None if there is none, fulfils the condition."""
-        if value is None or self.present is False:
-            return value is None and self.present is False
+        if value is None or not self.present:
+            return value is None and not self.present
         text = as_text(value)
         return (
             (self.any_of is None or text in {as_text(each) for each in self.any_of})
@@ -149,13 +135,8 @@ class Match(_Part):
     """Which points a rule is about: `name` may hold * and ?; `attributes`: the point's or its resource's."""
 
     name: Text
-    kind: frozenset[PointKind] | None = None
+    kind: Annotated[tuple[PointKind, ...], Field(min_length=1, max_length=len(PointKind))] | None = None
     attributes: Conditions = Field(default_factory=dict)
-
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _one_or_many(cls, kind: Any) -> Any:
-        return [kind] if isinstance(kind, str) else kind
 
 
 class Rule(_Part):
@@ -177,11 +158,6 @@ class Rule(_Part):
     feature: Name = ""
     feature_from: Text | None = FEATURE
 
-    @field_validator("numerator_if", mode="before")
-    @classmethod
-    def _one_or_many(cls, entries: Any) -> Any:
-        return [entries] if isinstance(entries, Mapping) else entries
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problem = self._metric_problem() or self._kind_problem()
@@ -194,7 +170,7 @@ class Rule(_Part):
     @property
     def kinds(self) -> frozenset[PointKind]:
         """The kinds of points it is about."""
-        return FITS[self.as_] if self.match.kind is None else self.match.kind
+        return FITS[self.as_] if self.match.kind is None else frozenset(self.match.kind)
 
     def _metric_problem(self) -> str:
         if self.as_ is As.IGNORE:
@@ -207,12 +183,34 @@ class Rule(_Part):
         return ""
 
     def _kind_problem(self) -> str:
-        unfit = sorted((self.match.kind or frozenset()) - FITS[self.as_])
+        unfit = sorted(set(self.match.kind or ()) - FITS[self.as_])
         return f"match.kind: {', '.join(unfit)} cannot be used as {self.as_}" if unfit else ""
+
+
+_EXAMPLE: JsonDict = {
+    "rules": [
+        {"match": {"name": "http.server.*", "attributes": {"http.route": {"glob": "/*z"}}}, "as": "ignore"},
+        {
+            "match": {"name": "checkout.completed"},
+            "as": "count",
+            "metric_name": "feature_usage",
+            "feature": "F12",
+        },
+        {
+            "match": {"name": "app.users", "kind": ["gauge"]},
+            "as": "ratio",
+            "metric_name": "user_adoption",
+            "numerator_if": [{"adopted": {"any_of": [True]}}],
+            "cohort_from": "plan",
+        },
+    ]
+}
 
 
 class Rules(_Part):
     """A project's mapping: its rules in order, and whether the defaults follow them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     defaults: StrictBool = True
     rules: Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES)] = ()

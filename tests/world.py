@@ -173,6 +173,7 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
         secret_sha256=sha256(str(place.key).encode()).digest(),
         created_by=user,
     )
+    yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)

@@ -23,6 +23,7 @@ from api.schemas.keys import (
     MadeMachineKey,
     NewMachineKey,
 )
+from api.schemas.mapping import OtlpMapping
 from api.schemas.people import (
     Invitation,
     Me,
@@ -71,6 +72,7 @@ __all__ = [
     "NewWorkspace",
     "Organization",
     "OrganizationChange",
+    "OtlpMapping",
     "Project",
     "ProjectAccess",
     "ProjectChange",

@@ -14,6 +14,7 @@ from storage.tables.machinery import (
     ProjectClock,
     ProjectWatermark,
 )
+from storage.tables.mapping import OtlpMapping
 from storage.tables.otlp import OtlpPoint, OtlpSeries
 from storage.tables.people import Invitation, Organization, OrganizationMember, User, Workspace
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
@@ -36,6 +37,7 @@ __all__ = [
     "MachineKey",
     "Organization",
     "OrganizationMember",
+    "OtlpMapping",
     "OtlpPoint",
     "OtlpSeries",
     "Outbox",

@@ -25,6 +25,7 @@ RESOURCE_TYPES = (
     "ArtifactDependency",
     "Assumption",
     "MachineKey",
+    "OtlpMapping",
 )
 
 

@@ -17,10 +17,13 @@ EDITS = {
     "machine_key": ("name = 'key'", "name = 'another'"),
     "artifact": ("status = 'DRAFT'", "content = '{}'"),
 }
+# Their versions are rows.
+NEVER_EDITED = {"otlp_mapping"}
 
 
 def test_every_table_with_a_version_is_tried():
-    assert {table.name for table in Base.metadata.sorted_tables if "version" in table.columns} == set(EDITS)
+    versioned = {table.name for table in Base.metadata.sorted_tables if "version" in table.columns}
+    assert versioned - NEVER_EDITED == set(EDITS)
 
 
 @pytest.mark.parametrize("table", EDITS)

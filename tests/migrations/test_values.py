@@ -144,6 +144,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
             for quota in ("", "0/hour", "1000000", "1/week", "-1/hour", "1/hour ", "1.5/hour")
         ],
     ),
+    "ck_otlp_mapping_version": (["version = 1"], ["version = 0", "version = -1"]),
     "ck_idempotency_key_key_length": lengths("key", 1, 200),
     "ck_telemetry_metric_name": words("metric_name", METRICS),
     "ck_telemetry_unit": words("unit", "% count ms rate"),
@@ -174,7 +175,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_audit_log_resource_type": words(
         "resource_type",
         "Organization User OrganizationMember Invitation Workspace Project ProjectAccess Artifact Tag"
-        " ArtifactDependency Assumption MachineKey",
+        " ArtifactDependency Assumption MachineKey OtlpMapping",
     ),
     "ck_dead_letter_reason": words(
         "reason",
@@ -306,6 +307,10 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "uq_cascade_analysis_org_id_divergence_id": (
         copied("cascade_analysis", id=NEW_ID),
         copied("cascade_analysis", id=NEW_ID, divergence_id=NEW_ID),
+    ),
+    "uq_otlp_mapping_org_id_project_id_version": (
+        copied("otlp_mapping", id=NEW_ID),
+        copied("otlp_mapping", id=NEW_ID, version="t.version + 1"),
     ),
     "uq_topic_binding_topic": (
         copied("topic_binding", org_id=NEW_ID),

@@ -100,6 +100,8 @@ ROUTES = {
     "POST /v1/artifacts/{artifact_id}/dependencies": _edits({"depends_on_id": "{other}"}, artifact_id="code"),
     "GET /v1/projects/{project_id}/assumptions": _reads(),
     "GET /v1/assumptions/{assumption_id}": _reads(),
+    "GET /v1/projects/{project_id}/otlp-mapping": _reads(),
+    "PUT /v1/projects/{project_id}/otlp-mapping": _edits({"defaults": False}),
     "GET /v1/projects/{project_id}/telemetry": _reads(),
     "GET /v1/divergence-reports": _reads(*_LIST),
     "GET /v1/divergence-reports/{report_id}": _reads(),

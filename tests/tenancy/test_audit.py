@@ -49,7 +49,7 @@ async def test_whatever_a_person_changes_is_told_with_who_it_was(world: World, t
     for entry in told:
         assert (entry.actor_kind, entry.actor_id, entry.actor_name) == ("user", world.ann, None)
         assert entry.action == ACTIONS[verb]
-        assert entry.resource_type.lower() in table.replace("_", "").replace("app", "") + "s"
+        assert entry.resource_type.lower() in table.removeprefix("app_").replace("_", "") + "s"
         assert bool(entry.changes_before) == (verb != "insert")
         assert bool(entry.changes_after) == (verb != "delete")
 

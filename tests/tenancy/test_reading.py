@@ -21,6 +21,7 @@ OF_A_PROJECT = {
     "artifact_dependency": "project_id",
     "tag": "project_id",
     "assumption": "project_id",
+    "otlp_mapping": "project_id",
     "machine_key": "project_id",
     "telemetry": "project_id",
     "divergence_report": "project_id",

@@ -6,7 +6,15 @@ import pytest
 from storage.tables import Base
 from tests.world import World
 
-READS = {"organization", "project", "machine_key", "assumption", "artifact", "artifact_dependency"}
+READS = {
+    "organization",
+    "project",
+    "machine_key",
+    "assumption",
+    "artifact",
+    "artifact_dependency",
+    "otlp_mapping",
+}
 WRITES = {
     "partition_ledger",
     "partial",

@@ -32,6 +32,8 @@ INSERTS = {
                          'divergence_type', 'LATENCY_MISS', 'evidence_tier', 'E2',
                          'effective_from', now(), 'min_users', 0, 'owner', '', 'runbook_url', '',
                          'created_at', now())) AS a""",
+    "otlp_mapping": """INSERT INTO otlp_mapping (org_id, id, project_id, rules, created_by)
+                       VALUES (:org, gen_random_uuid(), :project, '{}', :user)""",
     "machine_key": """INSERT INTO machine_key
                           (org_id, id, project_id, name, scopes, secret_sha256, created_by)
                       VALUES (:org, gen_random_uuid(), :project, 'mine', '{publish}', sha256('x'), :user)""",
@@ -62,7 +64,7 @@ DELETES = {
     "project_access": "DELETE FROM project_access WHERE org_id = :org AND project_id = :project",
 }
 # Where a role in the project counts.
-OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption"}
+OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_mapping"}
 EDITORS = {"ann", "sam", "max", "ann in a1"}
 # An ADMIN is one everywhere; a role in the project stands in place of a MEMBER's or VIEWER's.
 OF_PROJECT = EDITORS | {"eve"}
@@ -82,6 +84,7 @@ ALLOWED = {
     ("artifact_dependency", "insert"): OF_PROJECT,
     ("assumption", "insert"): OF_PROJECT,
     ("assumption", "update"): OF_PROJECT,
+    ("otlp_mapping", "insert"): OF_PROJECT,
     ("machine_key", "insert"): ADMINS,
     ("machine_key", "update"): ADMINS,
     ("project_access", "insert"): ADMINS,
@@ -180,7 +183,8 @@ async def test_a_role_in_one_project_is_none_in_another(world: World, table: str
 
 
 @pytest.mark.parametrize(
-    "table", ["workspace", "project", "artifact", "machine_key", "invitation", "idempotency_key"]
+    "table",
+    ["workspace", "project", "artifact", "otlp_mapping", "machine_key", "invitation", "idempotency_key"],
 )
 async def test_nobody_writes_in_anothers_name(world: World, table: str):
     here = world.places["a1"]

@@ -1,12 +1,17 @@
 import pytest
 
-from metrics.otlp_rules import DEFAULTS, Condition, RulesError, read
+from metrics.otlp_rules import DEFAULTS, Condition, Rules, RulesError, read
 
 USED = {"match": {"name": "checkout.uses"}, "as": "count", "metric_name": "feature_usage"}
 
 
 def test_an_empty_mapping_is_the_defaults():
     assert read({}).in_force == DEFAULTS
+
+
+def test_the_example_of_the_document_is_right():
+    example = Rules.model_json_schema()["examples"][0]
+    assert Rules.model_validate(example).model_dump(mode="json", by_alias=True, exclude_unset=True) == example
 
 
 def test_the_defaults_can_be_switched_off():
@@ -29,21 +34,22 @@ def test_a_projects_own_rules_come_before_the_defaults():
             "as: error_rate is made of ratio, numerator, denominator, not of count",
         ),
         ({"match": {}}, "rules.0.match.name: Field required"),
-        ({"match": {"name": "x", "kind": "gauge"}}, "match.kind: gauge cannot be used as count"),
+        ({"match": {"name": "x", "kind": ["gauge"]}}, "match.kind: gauge cannot be used as count"),
         ({"match": {"name": "x", "kind": ["meter"]}}, "rules.0.match.kind.0: Input should be"),
-        ({"numerator_if": {"ok": True}}, "numerator_if: goes with `ratio`"),
+        ({"numerator_if": [{"ok": {"present": True}}]}, "numerator_if: goes with `ratio`"),
         ({"as": "ratio", "metric_name": "error_rate"}, "`ratio` needs it"),
         ({"unit_scale": 0}, "rules.0.unit_scale: Input should be greater than 0"),
         ({"unit_scale": "1000"}, "rules.0.unit_scale: Input should be a valid number"),
         ({"cohort": "x" * 101}, "rules.0.cohort: String should have at most 100"),
         ({"cohrt": "x"}, "rules.0.cohrt: Extra inputs are not permitted"),
-        ({"match": {"name": "x", "attributes": {"k": {}}}}, "rules.0.match.attributes.k: says nothing"),
+        ({"match": {"name": "x", "kind": []}}, "rules.0.match.kind: Tuple should have at least 1"),
+        ({"match": {"name": "x", "attributes": {"k": "pro"}}}, "rules.0.match.attributes.k: Input should be"),
         (
             {"match": {"name": "x", "attributes": {"k": {"over": 1}}}},
             "rules.0.match.attributes.k.over: Extra",
         ),
         (
-            {"match": {"name": "x", "attributes": {"k": []}}},
+            {"match": {"name": "x", "attributes": {"k": {"any_of": []}}}},
             "rules.0.match.attributes.k.any_of: Tuple should",
         ),
     ],
@@ -73,13 +79,14 @@ def test_what_is_no_object_is_refused(document):
 @pytest.mark.parametrize(
     ("condition", "fitting", "unfit"),
     [
-        ("pro", ["pro"], ["Pro", "", None]),
-        (500, [500, 500.0, "500"], [501, "500.1", None]),
-        (True, [True, "true"], [False, "True", 1, None]),
-        (["a", 7], ["a", 7, "7"], ["b", None]),
+        ({"any_of": ["pro"]}, ["pro"], ["Pro", "", None]),
+        ({"any_of": [500]}, [500, 500.0, "500"], [501, "500.1", None]),
+        ({"any_of": [True]}, [True, "true"], [False, "True", 1, None]),
+        ({"any_of": ["a", 7]}, ["a", 7, "7"], ["b", None]),
         ({"at_least": 500}, [500, "503", 599.5], [499, "x", None, True]),
         ({"at_least": 400, "below": 500}, [400, 499], [399, 500]),
         ({"glob": "/api/*"}, ["/api/x", "/api/"], ["/", None]),
+        ({}, ["", 0, False], [None]),
         ({"present": True}, ["", 0, False], [None]),
         ({"present": False}, [None], ["", 0]),
     ],

@@ -98,7 +98,7 @@ def test_the_first_rule_for_a_metric_wins_and_the_others_keep_theirs():
 
 
 def test_ignored_points_reach_no_later_rule():
-    probes = {"match": {"name": NEW, "attributes": {"http.route": ["/livez", "/readyz"]}}, "as": "ignore"}
+    probes = {"match": {"name": NEW, "attributes": {"http.route": {"glob": "/*z"}}}, "as": "ignore"}
     medians = {"match": {"name": NEW}, "as": "ignore", "metric_name": "latency_p50"}
     assert routes(probes, name=NEW, unit="s", kind=HISTOGRAM, own={"http.route": "/livez"}) == {}
     assert len(routes(probes, name=NEW, unit="s", kind=HISTOGRAM, own={"http.route": "/pay"})) == 2
@@ -111,7 +111,7 @@ def test_without_the_defaults_nothing_is_mapped():
 
 def test_resource_attributes_decide_too():
     rule = {
-        "match": {"name": "n", "attributes": {"service.name": "shop"}},
+        "match": {"name": "n", "attributes": {"service.name": {"any_of": ["shop"]}}},
         "as": "count", "metric_name": "feature_usage",
     }  # fmt: skip
     assert routes(rule, name="n", resource={"service.name": "shop"})
@@ -141,7 +141,7 @@ def test_gauges_are_read_for_medians_and_rates():
     median = {"match": {"name": "n"}, "as": "median", "metric_name": "latency_p50", "unit_scale": 1}
     ratio = {
         "match": {"name": "n"}, "as": "ratio", "metric_name": "user_adoption",
-        "numerator_if": {"adopted": True},
+        "numerator_if": [{"adopted": {"any_of": [True]}}],
     }  # fmt: skip
     found = routes(median, ratio, name="n", kind=GAUGE, own={"adopted": True})
     assert {metric: (route.take, route.numerator, route.denominator) for metric, route in found.items()} == {
