@@ -3,26 +3,25 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import settings
 from cli.exits import Exit
+from cli.progress import Reading, shown
 from cli.publishing.messages import Defaults, RefusedLineError
 from cli.publishing.run import Format, Job, Refusals, Tally
 from cli.publishing.run import publish as run_publication
 
 RAW_TOPIC = "raw_metrics"
 BACKFILL_TOPIC = "backfill_metrics"
-REDRAW_SECONDS = 0.1
 
 
 def publish(
-    file: Annotated[str, typer.Argument(help="File of JSON lines or CSV; - reads standard input.")],
+    file: Annotated[str, typer.Argument(help="File of JSON lines, CSV or Parquet; - reads standard input.")],
     *,
     file_format: Annotated[
         Format | None,
@@ -43,9 +42,13 @@ def publish(
     backfill: Annotated[
         bool, typer.Option("--backfill", help=f"History: topic {BACKFILL_TOPIC}, however old; pages nobody.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where an earlier run of this file, with these options, ended."),
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")] = False,
 ) -> None:
-    """Publish raw samples: JSON lines (a sample or a batch a line) or CSV.
+    """Publish raw samples: JSON lines (a sample or a batch a line), CSV or Parquet.
 
     A file published twice with the same options counts once. Samples of a project go out in the order of
     their lines, in one partition: write them in the order of their timestamps.
@@ -63,6 +66,8 @@ def publish(
         key,
         batch_size,
         run_id,
+        remembered=resume or (backfill and Path(file).is_file()),
+        resumed=resume,
     )
     raise typer.Exit(_run(job, configured, json_))
 
@@ -72,48 +77,29 @@ def _run(job: Job, configured: settings.Settings, as_json: bool) -> Exit:
     with Refusals(_tell) as refusals:
         try:
             asyncio.run(_with_progress(job, configured, tally, refusals))
+        except BaseException:
+            if job.remembered and tally.batches:
+                print("publish: it ended early; the same command with --resume goes on", file=sys.stderr)
+            raise
         finally:
             # Also of a run that ended early: what Kafka has acknowledged stays published.
-            _summarize(tally, refusals, as_json)
+            _summarize(job, tally, refusals, as_json)
         return Exit.NO if refusals.count else Exit.DONE
 
 
 async def _with_progress(job: Job, configured: settings.Settings, tally: Tally, refusals: Refusals) -> None:
-    console = Console(stderr=True)
-    watch = asyncio.create_task(_watch(console, tally)) if console.is_terminal else None
-    try:
+    def look() -> Reading:
+        return Reading(tally.bytes, tally.size, f"{tally.published:,} samples published")
+
+    async with shown(look):
         await run_publication(job, configured, tally, refusals)
-    finally:
-        if watch:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
-
-
-async def _watch(console: Console, tally: Tally) -> None:
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        while True:
-            progress.update(
-                task,
-                total=tally.size,
-                completed=tally.bytes,
-                description=f"{tally.published:,} samples published",
-            )
-            await asyncio.sleep(REDRAW_SECONDS)
 
 
 def _tell(number: int, refused: RefusedLineError) -> None:
     print(f"line {number} refused: {refused}", file=sys.stderr)
 
 
-def _summarize(tally: Tally, refusals: Refusals, as_json: bool) -> None:
+def _summarize(job: Job, tally: Tally, refusals: Refusals, as_json: bool) -> None:
     if as_json:
         summary: dict[str, Any] = {
             "read": tally.read,
@@ -121,9 +107,12 @@ def _summarize(tally: Tally, refusals: Refusals, as_json: bool) -> None:
             "batches": tally.batches,
             "refused": list(refusals),
         }
+        if job.resumed:
+            summary["skipped"] = tally.skipped
         print(json.dumps(summary))
     else:
         print(
             f"read {tally.read} samples, published {tally.published} in {tally.batches} batches, "
             f"refused {refusals.count} lines"
+            + (f", skipped {tally.skipped} that an earlier run published" if tally.skipped else "")
         )

@@ -21,11 +21,12 @@ WAITING_SAMPLES = 100_000
 
 
 class Message(NamedTuple):
-    """What goes to Kafka as one record."""
+    """What goes to Kafka as one record; `number` is its place in the run, from 0 on."""
 
     tenant: Tenant
     value: bytes
     samples: int
+    number: int = 0
 
 
 class Limits(NamedTuple):

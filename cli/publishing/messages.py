@@ -93,7 +93,7 @@ def parse_line(line: bytes, defaults: Defaults) -> Flat | Whole:
         if envelope.samples is None:
             sample = encode(_sample.decode(line))
     except msgspec.ValidationError as error:
-        raise RefusedLineError(_reason(str(error)), str(error)) from None
+        raise RefusedLineError(reason_of(str(error)), str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedLineError("not_json", str(error)) from None
     tenant = tenant_of(envelope.org_id, envelope.project_id, defaults)
@@ -118,7 +118,7 @@ def tenant_of(org_id: UUID | None, project_id: UUID | None, defaults: Defaults) 
     return Tenant(org_id, project_id)
 
 
-def _reason(error: str) -> str:
+def reason_of(error: str) -> str:
     """Return the reason that the worker would give; msgspec's message ends in the path, `$.value`."""
     field = error.rpartition("$.")[2].rstrip("`")
     return {

@@ -138,7 +138,7 @@ def _sample(header: list[str], record: list[str], defaults: Defaults) -> Flat:
             Sample(
                 metric_name=fields["metric_name"],
                 value=_number(fields["value"], "value"),
-                timestamp=_timestamp(fields["timestamp"]),
+                timestamp=timestamp_of(fields["timestamp"]),
                 of=_number(fields["of"], "of") if "of" in fields else None,
                 unit=fields.get("unit"),
                 cohort=fields.get("cohort"),
@@ -166,7 +166,8 @@ def _number(text: str, name: str) -> float:
     return number
 
 
-def _timestamp(text: str) -> str | float:
+def timestamp_of(text: str) -> str | float:
+    """Return epoch seconds where the text is a number, else the text: the worker judges it."""
     try:
         return _number(text, "timestamp")
     except RefusedLineError:

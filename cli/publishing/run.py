@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, Self
 
+from cli.exits import CommandError
 from cli.publishing.batcher import Batcher, BatchIds, Limits, Message
+from cli.publishing.memory import Memory, memory_path
 from cli.publishing.messages import Defaults, Flat, RefusedLineError, Whole
 from cli.publishing.producer import Publisher, open_publisher
-from cli.publishing.reader import Reader, read_csv, read_jsonl
+from cli.publishing.reader import Entry, Reader, read_csv, read_jsonl
 from cli.publishing.source import Source, lines, open_source
 from settings import Settings
 
-Format = Literal["jsonl", "csv"]
-READERS: dict[Format, Reader] = {"jsonl": read_jsonl, "csv": read_csv}
+Format = Literal["jsonl", "csv", "parquet"]
+READERS: dict[str, Reader] = {"jsonl": read_jsonl, "csv": read_csv}
 
 
 class Job(NamedTuple):
-    """What is to be published, and how."""
+    """What is to be published, and how; `remembered` is how far it came, `resumed` goes on from there."""
 
     path: str
     format: Format | None
@@ -32,6 +34,8 @@ class Job(NamedTuple):
     ingest_key: str | None
     batch_size: int
     run_id: str | None
+    remembered: bool = False
+    resumed: bool = False
 
 
 class Refusals:
@@ -63,10 +67,14 @@ class Refusals:
 
 @dataclass
 class Tally:
-    """Counts so far: samples read (a refused line is one), samples and messages acknowledged, bytes read."""
+    """Counts so far: samples read (a refused line is one), samples and messages acknowledged, bytes read.
+
+    `skipped` samples were published by the run that this one goes on from.
+    """
 
     read: int = 0
     published: int = 0
+    skipped: int = 0
     batches: int = 0
     bytes: int = 0
     size: int | None = field(default=None)
@@ -84,9 +92,12 @@ async def publish(job: Job, settings: Settings, tally: Tally, refusals: Refusals
         CommandError: as `open_source`, `lines`, `open_publisher` and `Publisher.send` say.
     """
     pump = Pump(job, settings, tally, refusals)
-    async with open_publisher(settings, job.topic, job.ingest_key, tally.acknowledge) as publisher:
-        emit = _from_thread(publisher)
-        await _in_daemon_thread(lambda: pump.run(emit))
+    try:
+        async with open_publisher(settings, job.topic, job.ingest_key, pump.acknowledge) as publisher:
+            emit = _from_thread(publisher)
+            await _in_daemon_thread(lambda: pump.run(emit))
+    finally:
+        pump.note()
 
 
 class Pump:
@@ -100,6 +111,8 @@ class Pump:
         # Opened before Kafka is asked: a file that is not there needs no broker to say so.
         self._source = open_source(job.path, self._quiet)
         self._ids = BatchIds(self._source.digest, job.run_id)
+        self._memory = self._remember(settings)
+        self._emitted = 0
         self._batcher: Batcher | None = None
         tally.size = self._source.size
 
@@ -107,17 +120,73 @@ class Pump:
         if self._batcher and self._ids.random:
             self._batcher.flush()
 
+    def _remember(self, settings: Settings) -> Memory | None:
+        job, source = self._job, self._source
+        if not job.remembered:
+            return None
+        if source.digest is None:
+            raise CommandError("--resume needs a file: a stream does not come again")
+        made_by = (
+            source.digest.hex(),
+            job.format or guess_format(job.path),
+            job.topic,
+            *job.defaults,
+            job.batch_size,
+            job.run_id,
+        )
+        where = (settings.kafka_bootstrap_servers, *self._limits)
+        return Memory(memory_path(settings.home, (*made_by, *where)), resumed=job.resumed)
+
+    def acknowledge(self, message: Message) -> None:
+        """Count a message that Kafka has."""
+        self._tally.acknowledge(message)
+        if self._memory:
+            self._memory.acknowledged(message.number)
+
+    def note(self) -> None:
+        """Write down how far it came."""
+        if self._memory:
+            self._memory.note()
+
     def run(self, emit: Callable[[Message], None]) -> None:
-        """Read to the end and `emit` every message."""
-        batcher = self._batcher = Batcher(self._ids, self._job.batch_size, self._limits, emit)
-        reader = READERS[self._job.format or guess_format(self._job.path)]
-        limit = self._limits.message_bytes
+        """Read to the end and `emit` every message that Kafka does not have yet."""
+        done = self._memory.messages if self._memory else 0
+
+        def pass_on(message: Message) -> None:
+            number = self._emitted
+            self._emitted += 1
+            if number < done:
+                self._tally.skipped += message.samples
+            else:
+                emit(message._replace(number=number))
+
+        batcher = self._batcher = Batcher(self._ids, self._job.batch_size, self._limits, pass_on)
         try:
-            for number, content in reader(self._lines(self._source, limit), self._job.defaults, limit):
+            for number, content in self._entries():
                 self._take(batcher, number, content)
         finally:
             os.close(self._source.fd)
         batcher.flush()
+
+    def _entries(self) -> Iterator[Entry]:
+        job, source, limit = self._job, self._source, self._limits.message_bytes
+        format_ = job.format or guess_format(job.path)
+        if format_ != "parquet":
+            return READERS[format_](self._lines(source, limit), job.defaults, limit)
+        if source.size is None:
+            raise CommandError("Parquet is read from a file, not from a stream")
+        return self._rows(source.size)
+
+    def _rows(self, size: int) -> Iterator[Entry]:
+        # Loading Arrow takes longer than publishing a small file of lines.
+        from cli.parquet import ParquetRows, open_descriptor  # noqa: PLC0415
+        from cli.publishing.parquet import read_parquet  # noqa: PLC0415
+
+        def tell(share: float) -> None:
+            self._tally.bytes = int(share * size)
+
+        with open_descriptor(self._source.fd) as file:
+            yield from read_parquet(ParquetRows(file, self._source.name), self._job.defaults, tell)
 
     def _take(self, batcher: Batcher, number: int, content: Flat | Whole | RefusedLineError) -> None:
         self._tally.read += len(content.samples) if isinstance(content, Whole) else 1
@@ -136,7 +205,8 @@ class Pump:
 
 def guess_format(path: str) -> Format:
     """Return the format that the name's extension says, else JSON lines."""
-    return "csv" if Path(path).suffix.lower() == ".csv" else "jsonl"
+    suffix = Path(path).suffix.lower()
+    return "csv" if suffix == ".csv" else "parquet" if suffix == ".parquet" else "jsonl"
 
 
 def _from_thread(publisher: Publisher) -> Callable[[Message], None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import pandas as pd
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -304,3 +305,61 @@ def test_a_broker_that_stops_answering_is_75_and_the_next_run_repeats_no_id(kafk
     assert again.returncode == 0, again.stderr
     by_id = {body["batch_id"]: values(body) for *_, body in kafka.records(topic)}
     assert sorted(value for batch in by_id.values() for value in batch) == list(range(4000))
+
+
+def test_a_parquet_file_arrives_as_its_rows(kafka, tmp_path):
+    topic, file = kafka.topic(), tmp_path / "history.parquet"
+    values = [float(number) for number in range(1200)]
+    pd.DataFrame(
+        {"timestamp": "2026-11-01T10:15:00Z", "metric_name": "feature_usage", "value": values}
+    ).to_parquet(file)
+    done = kafka.publish(file, *TENANT, "--topic", topic, "--json")
+    assert json.loads(done.stdout) == {
+        "read": 1200,
+        "published": 1200,
+        "batches": 3,
+        "refused": [],
+    }
+    sent = [sample["value"] for record in kafka.records(topic) for sample in record.body["samples"]]
+    assert sent == values
+    refused = kafka.publish("-", "--format", "parquet", *TENANT, "--topic", topic, stdin="")
+    assert (refused.returncode, "not from a stream" in refused.stderr) == (2, True)
+
+
+def test_a_run_that_was_killed_goes_on_behind_what_kafka_has(kafka, tmp_path):
+    """Killed in the middle of years: the next run sends the rest, and a second of the first at most."""
+    topic, file = kafka.topic(), tmp_path / "years.csv"
+    rows = "".join(f"2026-11-01T10:15:00Z,feature_usage,{number}\n" for number in range(20_000))
+    file.write_text("timestamp,metric_name,value\n" + rows)
+    command = [file, *TENANT, "--topic", topic, "--batch-size", 2, "--resume", "--json"]
+    notes = Path(kafka.environment["AUGENTIS_HOME"]) / "publications"
+
+    def noted() -> int:
+        return max((json.loads(note.read_text())["messages"] for note in notes.glob("*.json")), default=0)
+
+    before = noted()
+    first = subprocess.Popen([*PUBLISH, *map(str, command)], env=kafka.environment)
+    deadline = time.monotonic() + 30
+    while noted() <= max(before, 100):
+        assert time.monotonic() < deadline
+        assert first.poll() is None, "it was done before it could be killed"
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    done = json.loads(kafka.publish(*command).stdout)
+    assert done["skipped"] == 2 * noted_of(done) > 200
+    bodies = [record.body for record in kafka.records(topic)]
+    assert {sample["value"] for body in bodies for sample in body["samples"]} == set(range(20_000))
+    assert len({body["batch_id"] for body in bodies}) == 10_000
+    again = json.loads(kafka.publish(*command).stdout)
+    assert (again["skipped"], again["published"]) == (20_000, 0)
+
+
+def noted_of(summary: dict[str, Any]) -> int:
+    """How many messages of two samples a run did not send again."""
+    return 10_000 - int(summary["batches"])
+
+
+def test_a_stream_cannot_be_resumed(kafka):
+    done = kafka.publish("-", *TENANT, "--topic", kafka.topic(), "--resume", stdin="")
+    assert (done.returncode, "a stream does not come again" in done.stderr) == (2, True)
