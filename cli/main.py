@@ -40,6 +40,7 @@ COMMANDS = {
     "key": Lazy("cli.keys", "app", "machine keys: create, list, revoke"),
     "org": Lazy("cli.organizations", "app", "an organisation's subscription tier, for its operator"),
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
+    "dlq": Lazy("cli.dlq.command", "app", "dead letters: list, show, replay"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),
     "api": Lazy("cli.serving", "api", "run the HTTP API"),

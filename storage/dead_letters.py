@@ -77,15 +77,23 @@ async def write(connection: Connection, letters: Sequence[Written]) -> None:
     )
 
 
-async def not_replayed(connection: Connection, letters: Iterable[Known]) -> set[Known]:
-    """Return those of `letters` that are known and were not published again yet."""
+async def topics(connection: Connection) -> list[str]:
+    """Return the topics that there are letters about."""
+    return [row[0] for row in await connection.fetch("SELECT DISTINCT topic FROM dead_letter ORDER BY 1")]
+
+
+async def not_replayed(
+    connection: Connection, letters: Iterable[Known], since: datetime | None
+) -> set[Known]:
+    """Return those of `letters` that were refused at `since` or later and not published again yet."""
     listed = list(letters)
     rows = await connection.fetch(
         """SELECT l.org_id, l.id FROM dead_letter AS l
            JOIN unnest($1::uuid[], $2::uuid[]) AS k (org_id, id) USING (org_id, id)
-           WHERE l.replayed_at IS NULL""",
+           WHERE l.replayed_at IS NULL AND ($3::timestamptz IS NULL OR l.refused_at >= $3)""",
         [org_id for org_id, _ in listed],
         [letter_id for _, letter_id in listed],
+        since,
     )
     return {(row["org_id"], row["id"]) for row in rows}
 
@@ -117,10 +125,14 @@ async def counted(connection: Connection, wanted: Wanted) -> list[asyncpg.Record
 
 
 async def waiting(connection: Connection, wanted: Wanted) -> tuple[int, datetime | None]:
-    """Return how many wanted letters were not replayed yet, and when the oldest was refused."""
+    """Return how many wanted letters were not replayed yet, and when the oldest was refused.
+
+    Letters of no tenant are among them: only their bytes may say which project they are about.
+    """
     row = await connection.fetchrow(
         f"""SELECT count(*), min(refused_at) FROM dead_letter
-            WHERE {_WANTED} AND replayed_at IS NULL""",
+            WHERE {_WANTED.replace("project_id = $4", "coalesce(project_id = $4, true)")}
+              AND replayed_at IS NULL""",
         *wanted.arguments(),
     )
     assert row is not None  # noqa: S101  # an aggregate returns its row

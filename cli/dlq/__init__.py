@@ -1,0 +1,1 @@
+"""Dead letters for their operator: counted, explained, published again."""
