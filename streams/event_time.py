@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 HOUR = 3600
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CACHED = 100_000
+NO_TIME = -1.0
 _MOST = 253_402_300_799.0  # the end of the year 9999, the last that PostgreSQL and Python both write
 
 
@@ -15,27 +16,40 @@ def epoch_seconds(timestamp: str | float) -> float | None:
         if not _RFC3339.fullmatch(timestamp):
             return None
         try:
-            return datetime.fromisoformat(_six_places(timestamp.upper())).timestamp()
+            # Python cuts what it cannot hold: a nanosecond decides no hour.
+            return datetime.fromisoformat(timestamp.upper()).timestamp()
         except (ValueError, OverflowError):
             return None
     return float(timestamp) if 0 <= timestamp <= _MOST else None
 
 
-def _six_places(text: str) -> str:
-    """Cut what datetime cannot hold: a nanosecond decides no hour."""
-    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+class Times:
+    """What timestamps mean, kept for the next time, since apps repeat them; bounded.
 
+    `hours` has the number of a timestamp's hour since 1970, negative where it is no time. It is a plain dict
+    because nothing is faster to look up; `hour` fills it.
+    """
 
-class Moments(dict[str | float, tuple[float, int] | None]):
-    """A bounded cache from a timestamp as sent to (epoch seconds, hour); apps repeat their timestamps."""
+    def __init__(self) -> None:
+        self.hours: dict[str | float, int] = {}
+        self._moments: dict[str | float, float] = {}
 
-    def __missing__(self, timestamp: str | float) -> tuple[float, int] | None:
-        if len(self) >= _CACHED:
-            self.clear()
-        at = epoch_seconds(timestamp)
-        found = None if at is None or at < 0 else (at, int(at // HOUR) * HOUR)
-        self[timestamp] = found
+    def hour(self, timestamp: str | float) -> int:
+        """Return the number of the hour of a timestamp that `hours` lacks, and keep it."""
+        if len(self.hours) >= _CACHED:
+            self.hours.clear()
+        self.hours[timestamp] = found = int(self.moment(timestamp) // HOUR)
         return found
+
+    def moment(self, timestamp: str | float) -> float:
+        """Return epoch seconds, `NO_TIME` for what is none or before 1970."""
+        known = self._moments.get(timestamp)
+        if known is None:
+            if len(self._moments) >= _CACHED:
+                self._moments.clear()
+            at = epoch_seconds(timestamp)
+            self._moments[timestamp] = known = NO_TIME if at is None or at < 0 else at
+        return known
 
 
 def kept_from(now: float, retention: float | None) -> float:

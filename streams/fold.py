@@ -4,7 +4,6 @@
 transaction drops the batches that were counted before.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,8 +15,8 @@ from metrics.cell import Cell
 from metrics.names import Metric
 from storage.partials import SeriesHour
 from storage.watermarks import ProjectKey
-from streams.event_time import Moments, kept_from
-from streams.samples import Series, contribution, sample_fault, series_fault
+from streams.event_time import HOUR, Times, kept_from
+from streams.samples import contribution, sample_fault, series_fault
 from streams.wire import Message, Reason, Refused, Sample, decode
 
 Headers = Sequence[tuple[str, bytes]]
@@ -128,17 +127,98 @@ def admit(
 
 
 _Group = tuple[int, str, str | None, str | None]
+"""A series in one hour: the number of the hour since 1970, metric, cohort, feature."""
 
 
 class _Course:
-    """One project in one chunk: its samples by series and hour, and how far its event time has come."""
+    """One project in one chunk: its messages in order, sorted by series and hour.
 
-    __slots__ = ("first", "groups", "mark", "newest", "tenant")
+    `together` sorts them without a look at the time of each sample, and gives up where that look may
+    refuse one. `one_by_one` takes it. What both accept they sort alike.
+    """
 
-    def __init__(self, tenant: Tenant, mark: float) -> None:
-        self.tenant, self.mark = tenant, mark
+    __slots__ = ("arrivals", "first", "groups", "mark", "newest", "refusals")
+
+    def __init__(self, mark: float) -> None:
+        self.arrivals: list[Arrival] = []
+        self.mark = mark
         self.first, self.newest = float("inf"), 0.0
-        self.groups: defaultdict[_Group, Series] = defaultdict(Series)
+        self.groups: dict[_Group, list[Sample]] = {}
+        self.refusals: list[Refusal] = []
+
+    def sort(self, bounds: "_Bounds", times: Times) -> None:
+        """Fill `groups`, `refusals`, and how far event time has come."""
+        if not self._together(bounds, times):
+            self.groups.clear()
+            for arrival in self.arrivals:
+                self._one_by_one(arrival, bounds, times)
+
+    def _put(self, sample: Sample, times: Times) -> None:
+        hour = times.hour(sample.timestamp)
+        group = (hour, sample.metric_name, sample.cohort, sample.feature)
+        self.groups.setdefault(group, []).append(sample)
+
+    def _together(self, bounds: "_Bounds", times: Times) -> bool:
+        groups, hours = self.groups, times.hours
+        for arrival in self.arrivals:
+            for sample in arrival.message.samples:
+                try:
+                    groups[hours[sample.timestamp], sample.metric_name, sample.cohort, sample.feature].append(
+                        sample
+                    )
+                except KeyError:
+                    self._put(sample, times)
+        if any(arrival.message.unreadable for arrival in self.arrivals):
+            return False
+        found = {group[0] for group in groups}
+        earliest = self._moments_of(min(found), times)
+        last = self._moments_of(max(found), times) if len(found) > 1 else earliest
+        first, newest = min(earliest), max(last)
+        # The narrowest bounds of any message: what is within them is within its own.
+        oldest = bounds.oldest(max(self.mark, newest))
+        latest = min(bounds.latest(arrival) for arrival in self.arrivals)
+        if not oldest <= first <= newest <= latest:
+            return False
+        self.first, self.newest = first, newest
+        return True
+
+    def _moments_of(self, hour: int, times: Times) -> list[float]:
+        of_hour = [samples for group, samples in self.groups.items() if group[0] == hour]
+        return [times.moment(each) for each in {s.timestamp for samples in of_hour for s in samples}]
+
+    def _one_by_one(self, arrival: Arrival, bounds: "_Bounds", times: Times) -> None:
+        message = arrival.message
+        # What is too late is judged message by message: the cut of chunks must not decide.
+        oldest, latest = bounds.oldest(max(self.mark, self.newest)), bounds.latest(arrival)
+        first, newest = self.first, self.newest
+        faults: list[tuple[Reason, int]] = []
+        for position, sample in enumerate(message.samples):
+            at = times.moment(sample.timestamp)
+            if not oldest <= at <= latest:
+                faults.append((_time_fault(at, latest), message.index(position)))
+                continue
+            first, newest = min(first, at), max(newest, at)
+            self._put(sample, times)
+        self.first, self.newest = first, newest
+        if faults or message.unreadable:
+            self.refusals.extend(_refused(arrival, faults))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What times samples may have, in epoch seconds."""
+
+    limits: Limits
+    now: float
+    kept: float
+
+    def oldest(self, mark: float) -> float:
+        lateness = self.limits.lateness
+        return self.kept if lateness is None else max(self.kept, mark - lateness)
+
+    def latest(self, arrival: Arrival) -> float:
+        arrived: int = arrival.record.timestamp
+        return min(self.now, arrived / 1000) + self.limits.future_tolerance
 
 
 class Folder:
@@ -146,7 +226,7 @@ class Folder:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._moments = Moments()
+        self._times = Times()
 
     def fold(self, arrivals: Sequence[Arrival], watermarks: Mapping[ProjectKey, float], now: float) -> Folded:
         """Return what `arrivals` add.
@@ -157,61 +237,28 @@ class Folder:
             now: epoch seconds; a record whose own time is later is judged by this one.
         """
         folded = Folded()
-        kept = kept_from(now, self._limits.retention)
+        bounds = _Bounds(self._limits, now, kept_from(now, self._limits.retention))
         courses: dict[Tenant, _Course] = {}
         for arrival in arrivals:
-            tenant = arrival.tenant
-            course = courses.get(tenant)
+            course = courses.get(arrival.tenant)
             if course is None:
-                course = courses[tenant] = _Course(tenant, watermarks.get(tenant.project, 0.0))
-            self._sort(arrival, course, folded.refusals, kept, now)
+                course = courses[arrival.tenant] = _Course(watermarks.get(arrival.tenant.project, 0.0))
+            course.arrivals.append(arrival)
         origins = _Origins(arrivals)
         for tenant, course in courses.items():
+            course.sort(bounds, self._times)
+            folded.refusals.extend(course.refusals)
             if course.newest:
                 folded.seen[tenant.project] = Seen(course.first, course.newest)
-            for group, series in course.groups.items():
-                _add_series(folded, tenant, group, series, origins)
+            for group, samples in course.groups.items():
+                _add_series(folded, tenant, group, samples, origins)
         return folded
 
-    def _sort(
-        self, arrival: Arrival, course: _Course, refusals: list[Refusal], kept: float, now: float
-    ) -> None:
-        """Put each sample of a message to its series and hour, unless its time is out of bounds."""
-        moments, groups, message = self._moments, course.groups, arrival.message
-        lateness = self._limits.lateness
-        oldest = kept if lateness is None else max(kept, course.mark - lateness)
-        arrived = arrival.record.timestamp / 1000
-        latest = (min(now, arrived)) + self._limits.future_tolerance
-        first, newest = course.first, course.newest
-        faults: list[tuple[Reason, int]] = []
-        for position, sample in enumerate(message.samples):
-            moment = moments[sample.timestamp]
-            if moment is None or not oldest <= moment[0] <= latest:
-                faults.append((_time_fault(moment, latest), message.index(position)))
-                continue
-            at, hour = moment
-            if at > newest:  # noqa: PLR1730  # max() and min() would cost more than the rest of the loop
-                newest = at
-            if at < first:  # noqa: PLR1730
-                first = at
-            series = groups[hour, sample.metric_name, sample.cohort, sample.feature]
-            series.samples.append(sample)
-            if sample.user_id is None and sample.unit is None:  # Series.add, without the call
-                series.values.append(sample.value)
-                series.ofs.append(sample.of)
-            else:
-                series.named.append(sample)
-        course.first, course.newest = first, newest
-        # What is too late is judged message by message: the cut of chunks must not decide.
-        course.mark = max(course.mark, newest)
-        if faults or message.unreadable:
-            refusals.extend(_refused(arrival, faults))
 
-
-def _time_fault(moment: tuple[float, int] | None, latest: float) -> Reason:
-    if moment is None:
+def _time_fault(at: float, latest: float) -> Reason:
+    if at < 0:
         return Reason.BAD_TIMESTAMP
-    return Reason.FUTURE if moment[0] > latest else Reason.TOO_LATE
+    return Reason.FUTURE if at > latest else Reason.TOO_LATE
 
 
 def _refused(arrival: Arrival, faults: Iterable[tuple[Reason, int]]) -> Iterable[Refusal]:
@@ -239,20 +286,22 @@ class _Origins:
         return self._found[id(sample)]
 
 
-def _add_series(folded: Folded, tenant: Tenant, group: _Group, series: Series, origins: _Origins) -> None:
-    hour, name, cohort, feature = group[0], group[1], group[2] or "", group[3] or ""
+def _add_series(
+    folded: Folded, tenant: Tenant, group: _Group, samples: Sequence[Sample], origins: _Origins
+) -> None:
+    hour, name, cohort, feature = group[0] * HOUR, group[1], group[2] or "", group[3] or ""
     fault = series_fault(name, cohort, feature)
     if fault:
-        _refuse(folded, tenant, [(sample, fault) for sample in series.samples], origins)
+        _refuse(folded, tenant, [(sample, fault) for sample in samples], origins)
         return
     metric = Metric(name)
-    cell = contribution(metric, series, tenant.user_key)
+    cell = contribution(metric, samples, tenant.user_key)
     if cell is None:
-        judged = [(sample, sample_fault(metric, sample)) for sample in series.samples]
+        judged = [(sample, sample_fault(metric, sample)) for sample in samples]
         _refuse(folded, tenant, [(sample, reason) for sample, reason in judged if reason], origins)
-        right = Series.of(sample for sample, reason in judged if not reason)
-        cell = contribution(metric, right, tenant.user_key)
-    if not cell or not cell.samples:
+        right = [sample for sample, reason in judged if not reason]
+        cell = contribution(metric, right, tenant.user_key) if right else None
+    if not cell:
         return
     where = SeriesHour(tenant.org_id, tenant.project_id, hour, metric, cohort, feature)
     known = folded.cells.get(where)

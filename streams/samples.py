@@ -4,8 +4,7 @@
 one does are they looked at one by one.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -58,66 +57,39 @@ def _rate_fault(metric: Metric, sample: Sample) -> Reason | None:
     return None
 
 
-class Series:
-    """The samples of one series and hour, and their numbers apart: touching each sample once is what counts.
-
-    `named` are those that name a user or a unit; `values` and `ofs` are of the others.
-    """
-
-    __slots__ = ("named", "ofs", "samples", "values")
-
-    def __init__(self) -> None:
-        self.samples: list[Sample] = []
-        self.values: list[float] = []
-        self.ofs: list[float | None] = []
-        self.named: list[Sample] = []
-
-    @classmethod
-    def of(cls, samples: Iterable[Sample]) -> Self:
-        """Return the series of `samples`."""
-        series = cls()
-        for sample in samples:
-            series.add(sample)
-        return series
-
-    def add(self, sample: Sample) -> None:
-        """Add a sample, right or wrong."""
-        self.samples.append(sample)
-        if sample.user_id is None and sample.unit is None:
-            self.values.append(sample.value)
-            self.ofs.append(sample.of)
-        else:
-            self.named.append(sample)
-
-
-def contribution(metric: Metric, series: Series, key: bytes) -> Cell | None:
+def contribution(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell | None:
     """Return what the samples of a series add, or None if any of them breaks a rule.
 
     `key` hashes user ids (metrics.users).
     """
-    cell = _numbers(metric, series.values, series.ofs) if series.values else Cell()
-    if cell is None or not series.named:
-        return cell
-    if any(sample_fault(metric, sample) for sample in series.named):
+    if not {s.unit for s in samples} <= {None, UNITS[metric]}:
         return None
-    plain = [s for s in series.named if s.user_id is None]
-    rest = _numbers(metric, [s.value for s in plain], [s.of for s in plain]) if plain else Cell()
-    if rest is None:
-        return None
-    return cell | rest | _of_users(metric, [s for s in series.named if s.user_id is not None], key)
+    users = [s.user_id for s in samples]
+    if users.count(None) == len(users):
+        return _numbers(metric, samples)
+    cell = _of_users(metric, [s for s in samples if s.user_id is not None], key)
+    plain = [s for s in samples if s.user_id is None]
+    rest = _numbers(metric, plain) if plain else Cell()
+    return None if cell is None or rest is None else cell | rest
 
 
-def _numbers(metric: Metric, values: list[float], ofs: list[float | None]) -> Cell | None:
-    numbers = np.array(values, dtype=np.float64)
-    if not (numbers.min() >= 0 and numbers.max() <= LARGEST):
+def _numbers(metric: Metric, samples: Sequence[Sample]) -> Cell | None:
+    values = _values(samples)
+    ofs = [s.of for s in samples]
+    if values is None:
         return None
     if KINDS[metric] is Kind.RATE:
-        return _rate(metric, numbers, ofs)
+        return _rate(metric, values, ofs)
     if ofs.count(None) != len(ofs):
         return None
     if KINDS[metric] is Kind.SUM:
-        return Cell(value_micro=sum_micro(numbers), samples=len(values))
-    return Cell(samples=len(values), latency=LatencyBuckets.of(numbers))
+        return Cell(value_micro=sum_micro(values), samples=len(values))
+    return Cell(samples=len(values), latency=LatencyBuckets.of(values))
+
+
+def _values(samples: Sequence[Sample]) -> Numbers | None:
+    values = np.array([s.value for s in samples], dtype=np.float64)
+    return values if values.min() >= 0 and values.max() <= LARGEST else None
 
 
 def _rate(metric: Metric, values: Numbers, ofs: list[float | None]) -> Cell | None:
@@ -129,19 +101,22 @@ def _rate(metric: Metric, values: Numbers, ofs: list[float | None]) -> Cell | No
     return Cell(value_micro=sum_micro(values), of_micro=sum_micro(of), samples=len(values))
 
 
-def _of_users(metric: Metric, named: Sequence[Sample], key: bytes) -> Cell:
-    if not named:
-        return Cell()
-    users = UserSet.of((s.user_id or "" for s in named), key)
-    values = [s.value for s in named]
+def _of_users(metric: Metric, named: Sequence[Sample], key: bytes) -> Cell | None:
+    names = [s.user_id or "" for s in named]
+    values = _values(named)
+    if values is None or not all(map(_is_user_id, set(names))) or any(s.of is not None for s in named):
+        return None
     match KINDS[metric]:
         case Kind.RATE:
-            positive = UserSet.of((s.user_id or "" for s in named if s.value == 1), key)
+            if metric not in USER_RATES or not bool(np.isin(values, (0, 1)).all()):
+                return None
+            users, positive = UserSet.pair(names, values == 1, key)
             return Cell(samples=len(named), users=users, positive=positive)
         case Kind.SUM:
-            return Cell(value_micro=sum_micro(values), samples=len(named), users=users)
+            return Cell(value_micro=sum_micro(values), samples=len(named), users=UserSet.of(names, key))
         case Kind.MEDIAN:
-            return Cell(samples=len(named), users=users, latency=LatencyBuckets.of(values))
+            users, latency = UserSet.of(names, key), LatencyBuckets.of(values)
+            return Cell(samples=len(named), users=users, latency=latency)
 
 
 def _is_name(name: str) -> bool:

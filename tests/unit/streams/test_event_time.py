@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import event_time
-from streams.event_time import Moments, epoch_seconds, instant, kept_from
+from streams.event_time import NO_TIME, Times, epoch_seconds, instant, kept_from
 
 TEN = datetime(2026, 11, 1, 10, 15, tzinfo=UTC).timestamp()
 
@@ -67,30 +67,31 @@ def test_epoch_seconds_are_taken_as_they_are(number):
 )
 def test_neither(timestamp):
     assert epoch_seconds(timestamp) is None
-    assert Moments()[timestamp] is None
+    assert Times().moment(timestamp) == NO_TIME
+    assert Times().hour(timestamp) < 0
 
 
 def test_what_lies_before_1970_has_no_hour():
-    assert Moments()["1969-12-31T23:59:59Z"] is None
-    assert Moments()["1970-01-01T00:00:00Z"] == (0, 0)
+    assert Times().hour("1969-12-31T23:59:59Z") < 0
+    assert Times().hour("1970-01-01T00:00:00Z") == 0
 
 
 @given(st.floats(0, 253402300799))
 def test_the_hour_holds_its_moment(at):
-    moment = Moments()[at]
-    assert moment is not None
-    seconds, hour = moment
-    assert seconds == at
-    assert hour % 3600 == 0
-    assert hour <= at < hour + 3600
+    times = Times()
+    assert times.moment(at) == at
+    assert times.hour(at) * 3600 <= at < times.hour(at) * 3600 + 3600
+    assert times.hours[at] == times.hour(at)
 
 
-def test_the_cache_is_bounded(monkeypatch):
+def test_what_is_kept_is_bounded(monkeypatch):
     monkeypatch.setattr(event_time, "_CACHED", 10)
-    moments = Moments()
+    times = Times()
     for number in range(25):
-        assert moments[number] == (number, 0)
-    assert len(moments) <= 10
+        assert times.hour(number) == 0
+        assert times.moment(number) == number
+        assert len(times.hours) <= 10
+    assert len(times._moments) <= 10
 
 
 def test_an_instant_is_aware():

@@ -228,6 +228,30 @@ def test_where_chunks_are_cut_decides_nothing_about_lateness(seed, cut):
     assert sorted(said(first.refusals) + moved) == sorted(said(whole.refusals))
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([-9 * 86400, -7 * 86400, -3600, -1, 0, 60, 2799, 3100, 9000]),
+            st.sampled_from([0, 0, -1, -8 * 86400]),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_sorted_together_or_one_by_one_a_chunk_is_the_same(drawn):
+    records = [
+        Record(offset, batch([sample(1, LAST_HOUR + at), sample(2, LAST_HOUR)]), int(NOW + lag) * 1000)
+        for offset, (at, lag) in enumerate(drawn)
+    ]
+    usual = folded(records)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.fold._Course._together", lambda *_: False)
+        looked_at = folded(records)
+    assert (usual.cells, usual.seen, usual.samples) == (looked_at.cells, looked_at.seen, looked_at.samples)
+    assert said(usual.refusals) == said(looked_at.refusals)
+
+
 @pytest.mark.parametrize("metric", list(Metric))
 def test_an_hour_without_a_right_sample_makes_no_cell(metric):
     assert folded([batch([sample(-1, metric_name=metric, of=1)])]).cells == {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from metrics.cell import Cell
 from metrics.names import KINDS, UNITS, USER_RATES, Kind, Metric
-from streams.samples import Series, contribution, sample_fault, series_fault
+from streams.samples import contribution, sample_fault, series_fault
 from streams.wire import Reason, Sample
 from tests.unit.streams.messages import KEY
 
@@ -25,7 +25,7 @@ def fault(metric: Metric, value: float, **more: Any) -> Reason | None:
     """The verdict on one sample; on many at once it must be the same."""
     sample = a_sample(metric, value, **more)
     found = sample_fault(metric, sample)
-    assert (contribution(metric, Series.of([sample]), KEY) is None) == (found is not None)
+    assert (contribution(metric, [sample], KEY) is None) == (found is not None)
     return found
 
 
@@ -126,13 +126,13 @@ def any_samples(draw: st.DrawFn) -> tuple[Metric, list[Sample]]:
 @given(any_samples())
 def test_the_fast_way_agrees_with_the_slow_one(drawn):
     metric, samples = drawn
-    whole = contribution(metric, Series.of(samples), KEY)
+    whole = contribution(metric, samples, KEY)
     if any(sample_fault(metric, sample) for sample in samples):
         assert whole is None
         return
     one_by_one = Cell()
     for sample in samples:
-        alone = contribution(metric, Series.of([sample]), KEY)
+        alone = contribution(metric, [sample], KEY)
         assert alone is not None
         one_by_one = one_by_one | alone
     assert whole == one_by_one
