@@ -21,7 +21,7 @@ down: .venv/.stack ## stop them; their data are kept
 	@$(BIN)/augentis stack down
 
 test: .venv/.dev ## all tests that need Python alone
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/ruff check

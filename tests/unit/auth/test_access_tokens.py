@@ -94,7 +94,7 @@ async def test_an_issuer_that_is_not_accepted(issuer: Any):
         ({"sub": 42}, "sub"),
         ({"sub": ""}, "sub"),
         ({"org_id": "acme"}, "org_id is no UUID"),
-        ({"org_id": [str(ORG)]}, "org_id is no UUID"),
+        ({"org_id": ["acme"]}, "org_id is no UUID"),
         ({"org_id": {}}, "org_id"),
         ({"workspace_id": "main"}, "workspace_id is no UUID"),
         ({"workspace_id": 0}, "workspace_id is no UUID"),
