@@ -95,13 +95,19 @@ class Settings(BaseSettings):
         "key",
         alias="AUGENTIS_INGEST_AUTH",
         description="whose data a message is: `open` believes it (embedded stack only, its default), "
-        "`key` asks for an ingest key (default elsewhere), `topic` binds the topic",
+        "`key` asks for an ingest key (default elsewhere), `topic` believes bound topics alone",
     )
     max_samples: int = Field(
         10_000, alias="AUGENTIS_MAX_SAMPLES", ge=1, description="samples a message at most"
     )
     max_message_bytes: int = Field(
         1_000_000, alias="AUGENTIS_MAX_MESSAGE_BYTES", ge=1000, description="bytes a message at most"
+    )
+    max_series: int = Field(
+        10_000,
+        alias="AUGENTIS_MAX_SERIES",
+        ge=1,
+        description="series (metric, cohort, feature) a project may have; more are refused",
     )
     topic_partitions: int = Field(
         8,
@@ -194,12 +200,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "AUGENTIS_INGEST_AUTH=open believes every message: only for a broker on loopback; use key"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _topics_are_not_bound_yet(self) -> Self:
-        if self.ingest_auth == "topic":
-            raise ValueError("AUGENTIS_INGEST_AUTH=topic: no topic can be bound to a tenant yet; use key")
         return self
 
     @model_validator(mode="after")

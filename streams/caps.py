@@ -25,7 +25,7 @@ BARRED_FOR = 60.0
 class TooManySeriesError(Exception):
     """A chunk has series for which there is no room."""
 
-    def __init__(self, barred: Collection[SeriesName]) -> None:
+    def __init__(self, barred: set[SeriesName]) -> None:
         super().__init__(f"{len(barred)} series have no room")
         self.barred = barred
 
@@ -66,7 +66,7 @@ async def make_room(connection: Connection, known: Known, cells: Iterable[Series
     """
     names = dict.fromkeys(map(series.name_of, cells))
     new = [name for name in names if name not in known.counted]
-    barred = await series.add(connection, new, most) if new else ()
+    barred = await series.add(connection, new, most) if new else set()
     if barred:
         raise TooManySeriesError(barred)
 

@@ -3,12 +3,14 @@
 An ingest agent is the same for all of them: the ledger, the repeats, the partials and the dead letters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from storage.ledger import Connection
+from storage.series import SeriesName
 from storage.watermarks import ProjectKey
+from streams import caps
 from streams.fold import Arrival, Directory, Folded, Folder, Limits, Record, Refusal, Tenant, admit
 
 
@@ -18,6 +20,10 @@ class Sent(Protocol):
     @property
     def batch_id(self) -> UUID | None:
         """Return what its resends are known by."""
+
+    @property
+    def sample_count(self) -> int:
+        """Return what it takes from its key's quota."""
 
 
 class Arrived(Protocol):
@@ -41,10 +47,16 @@ class Format(Protocol[A]):
         """Decode `records`, in memory alone; what cannot be read or belongs to nobody known is refused."""
 
     async def fold(
-        self, connection: Connection, arrivals: Sequence[A], marks: Mapping[ProjectKey, float], now: float
+        self,
+        connection: Connection,
+        arrivals: Sequence[A],
+        marks: Mapping[ProjectKey, float],
+        now: float,
+        barred: Collection[SeriesName],
     ) -> Folded:
         """Return what `arrivals` add, inside the transaction that moves the ledger.
 
+        What is of a series in `barred` is refused as `too_many_series`, and leaves no trace.
         It may be called again for the same arrivals: nothing is remembered before the commit but caches.
         """
 
@@ -65,7 +77,11 @@ class Native:
         arrivals: Sequence[Arrival],
         marks: Mapping[ProjectKey, float],
         now: float,
+        barred: Collection[SeriesName],
     ) -> Folded:
         """Add up `arrivals`; the database is not asked."""
         del connection
-        return self._folder.fold(arrivals, marks, now)
+        folded = self._folder.fold(arrivals, marks, now)
+        if barred:
+            caps.refuse(folded, arrivals, barred)
+        return folded

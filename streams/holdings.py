@@ -17,6 +17,7 @@ from storage import ledger, watermarks
 from storage.ledger import Claim, Connection, Place
 from storage.partials import Held, SeriesHour
 from storage.watermarks import ProjectKey
+from streams.caps import Known
 from streams.chunks import Chunk
 from streams.errors import BrokenChainError, FencedError
 from streams.kafka_watch import recreated
@@ -35,6 +36,7 @@ class Holding:
     token: int
     partials: dict[SeriesHour, Held] = field(default_factory=dict)
     marks: dict[ProjectKey, float] = field(default_factory=dict)
+    series: Known = field(default_factory=Known)
 
     def advanced(self, new_offset: int) -> None:
         """Note a commit."""

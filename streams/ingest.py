@@ -1,14 +1,15 @@
 """The ingest agent: one chunk of one partition, one transaction.
 
-The ledger moves first, then the batches that were counted before fall out, then what is new is folded
-and written: partials, dead letters, watermarks. Only after the commit does the worker's memory follow.
-How records are read and become cells is the topic's `Format`.
-Hours of a month without partitions undo the transaction; it is begun again when the month is there.
+The ledger moves first, then what is over a key's quota is parked, then the batches that were counted before
+fall out, then what is new is folded and written: partials, dead letters, watermarks. Only after the commit
+does the worker's memory follow. How records are read and become cells is the topic's `Format`.
+Hours of a month without partitions undo the transaction, and so do series beyond a project's cap; it is
+begun again when the month is there, and without those series.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
@@ -16,10 +17,13 @@ from typing import Generic
 import asyncpg
 from cryptography.fernet import Fernet
 
-from storage import batches, partials, watermarks
+from storage import batches, outbox, partials, watermarks
 from storage.ledger import Connection
+from storage.outbox import Letter
 from storage.partials import Held, SeriesHour
-from streams import dead_letters
+from storage.series import SeriesName
+from streams import caps, dead_letters
+from streams.caps import TooManySeriesError
 from streams.chunks import Chunk
 from streams.directory import SnapshotDirectory
 from streams.fold import Folded, Refusal
@@ -27,6 +31,7 @@ from streams.formats import A, Arrived, Format
 from streams.holdings import Holding, Holdings
 from streams.months import Months, MonthsMissingError
 from streams.outage import patiently
+from streams.parking import Gate, batch_id
 from streams.wire import Reason
 
 log = logging.getLogger(__name__)
@@ -44,6 +49,7 @@ class Tally:
     samples: int = 0
     repeats: int = 0
     refused: int = 0
+    parked: int = 0
     first_read: float = 0.0
     last_commit: float = 0.0
 
@@ -65,11 +71,14 @@ class Ingest(Generic[A]):
         directory: SnapshotDirectory,
         months: Months,
         format_: Format[A],
+        gate: Gate,
+        most_series: int,
         seal: Fernet,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pool, self._holdings, self._directory = pool, holdings, directory
         self._months, self._format = months, format_
+        self._gate, self._most_series = gate, most_series
         self._seal, self._clock = seal, clock
         self.tally = Tally()
 
@@ -105,31 +114,46 @@ class Ingest(Generic[A]):
     async def _counted(
         self, holding: Holding, chunk: Chunk, arrivals: list[A], refusals: list[Refusal]
     ) -> None:
-        try:
-            await self._count(holding, chunk, arrivals, refusals)
-        except MonthsMissingError as missing:
-            await self._months.make(missing.months)
-            await self._count(holding, chunk, arrivals, refusals)
+        barred = set(holding.series.barred())
+        while True:
+            try:
+                return await self._count(holding, chunk, arrivals, refusals, barred)
+            except MonthsMissingError as missing:
+                await self._months.make(missing.months)
+            except TooManySeriesError as beyond:
+                barred |= beyond.barred
+                holding.series.bar(beyond.barred)
 
     async def _count(
-        self, holding: Holding, chunk: Chunk, arrivals: list[A], refusals: list[Refusal]
+        self,
+        holding: Holding,
+        chunk: Chunk,
+        arrivals: list[A],
+        refusals: list[Refusal],
+        barred: Collection[SeriesName],
     ) -> None:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 if not await self._holdings.move(connection, holding, chunk.end):
                     return
-                new = await _new_only(connection, arrivals)
-                folded = await self._format.fold(connection, new, holding.marks, self._clock())
+                paid = await self._gate.let_in(connection, arrivals)
+                new = await _new_only(connection, paid.arrivals)
+                folded = await self._format.fold(connection, new, holding.marks, self._clock(), barred)
+                missing = folded.cells.keys() - holding.partials.keys()
+                await caps.make_room(connection, holding.series, missing, self._most_series)
                 self._months.need({series.hour for series in folded.cells})
-                states = await self._states(connection, holding, folded)
-                await self._write(connection, holding, folded, states, refusals)
+                states = await self._states(connection, holding, folded, missing)
+                refused = [*refusals, *paid.refusals, *folded.refusals]
+                await self._write(connection, holding, folded, states, refused)
+                await outbox.put(connection, paid.parked)
             self._remember(holding, chunk, folded, states)
-            self._say(holding, len(arrivals) - len(new), len(new), folded, refusals)
+            holding.series.count(missing)
+            self._tell(holding, paid.parked)
+            self._say(holding, len(paid.arrivals) - len(new), len(new), folded, refused)
 
     async def _states(
-        self, connection: Connection, holding: Holding, folded: Folded
+        self, connection: Connection, holding: Holding, folded: Folded, missing: Collection[SeriesHour]
     ) -> dict[SeriesHour, Held]:
-        missing = folded.cells.keys() - holding.partials.keys()
         loaded = await partials.load(connection, holding.place, missing) if missing else {}
         states = {}
         for series, cell in folded.cells.items():
@@ -143,7 +167,7 @@ class Ingest(Generic[A]):
         holding: Holding,
         folded: Folded,
         states: dict[SeriesHour, Held],
-        refusals: list[Refusal],
+        refused: list[Refusal],
     ) -> None:
         place = holding.place
         if states:
@@ -151,7 +175,7 @@ class Ingest(Generic[A]):
         if folded.seen:
             seen = {project: (each.first, each.newest) for project, each in folded.seen.items()}
             await watermarks.advance(connection, place, seen)
-        await dead_letters.put(connection, place, [*refusals, *folded.refusals], self._seal)
+        await dead_letters.put(connection, place, refused, self._seal)
 
     def _remember(
         self, holding: Holding, chunk: Chunk, folded: Folded, states: dict[SeriesHour, Held]
@@ -163,8 +187,13 @@ class Ingest(Generic[A]):
             holding.marks[project] = max(holding.marks.get(project, 0.0), seen.newest)
         holding.advanced(chunk.end)
 
-    def _say(self, holding: Holding, repeats: int, new: int, folded: Folded, refusals: list[Refusal]) -> None:
-        refused = [*refusals, *folded.refusals]
+    def _tell(self, holding: Holding, parked: Sequence[Letter]) -> None:
+        self.tally.parked += len(parked)
+        if parked:
+            place = holding.place
+            log.info("%s[%d]: %d messages over a quota are parked", place.topic, place.partition, len(parked))
+
+    def _say(self, holding: Holding, repeats: int, new: int, folded: Folded, refused: list[Refusal]) -> None:
         self.tally.messages += new
         self.tally.last_commit = time.monotonic()
         self.tally.samples += folded.samples
@@ -176,7 +205,7 @@ class Ingest(Generic[A]):
             log.info("%s[%d]: %d repeats dropped", holding.place.topic, holding.place.partition, repeats)
 
 
-async def _new_only(connection: Connection, arrivals: list[A]) -> list[A]:
+async def _new_only(connection: Connection, arrivals: Sequence[A]) -> list[A]:
     """Return the arrivals that were not counted before, nor stand twice in this chunk."""
     keyed = [(_batch_key(arrival), arrival) for arrival in arrivals]
     new = await batches.remember(connection, [key for key, _ in keyed if key is not None])
@@ -191,5 +220,5 @@ async def _new_only(connection: Connection, arrivals: list[A]) -> list[A]:
 
 
 def _batch_key(arrival: Arrived) -> batches.BatchKey | None:
-    batch_id = arrival.message.batch_id
-    return (*arrival.tenant.project, batch_id) if batch_id else None
+    known_by = batch_id(arrival)
+    return (*arrival.tenant.project, known_by) if known_by else None

@@ -95,6 +95,11 @@ class Message(msgspec.Struct, gc=False):
         """Return where the sample at `position` of `samples` stood in the message."""
         return self.indices[position] if self.indices is not None else position
 
+    @property
+    def sample_count(self) -> int:
+        """Return how many samples were sent, readable or not."""
+        return len(self.samples) + sum(map(len, (self.unreadable or {}).values()))
+
 
 _DECODER = msgspec.json.Decoder(_Envelope)
 
@@ -113,9 +118,7 @@ def decode(raw: bytes, max_samples: int, max_bytes: int) -> Message:
         message = _leniently(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(Reason.NOT_JSON, str(error)) from None
-    count = len(message.samples)
-    if message.unreadable:
-        count += sum(len(indices) for indices in message.unreadable.values())
+    count = message.sample_count
     if count > max_samples:
         raise Refused(Reason.TOO_LARGE, f"{count} samples are more than {max_samples}")
     if not count:

@@ -20,7 +20,7 @@ from migrations.topics import pending_topics
 from settings import Settings, SettingsError
 from storage import database
 from storage.secrets import seal
-from streams import dead_letters
+from streams import dead_letters, stamps
 from streams.app import GROUP, LedgerApp, chunk_topic, make_app
 from streams.chunks import Chunk
 from streams.close import TOPIC as CLOSED
@@ -40,6 +40,7 @@ from streams.lanes import Lanes
 from streams.logs import configure
 from streams.months import Months
 from streams.outage import patiently
+from streams.parking import Gate
 from streams.stopping import Stop
 from streams.transport import ChunkConsumer, LedgerTransport
 
@@ -120,7 +121,13 @@ class Worker:
             _seconds(settings.retention),
         )
         directory = SnapshotDirectory(settings.ingest_auth, secret, self._uses)
-        return Ingest(self._pool, self._holdings, directory, self._months, Native(limits), seal(secret))
+        gate = Gate(directory, stamps.key(secret), seal(secret))
+        return Ingest(
+            *(self._pool, self._holdings, directory, self._months, Native(limits)),
+            gate=gate,
+            most_series=settings.max_series,
+            seal=seal(secret),
+        )
 
     def _agent(self, app: LedgerApp, topic: str, take: Take) -> None:
         async def guarded(chunk: Chunk) -> None:

@@ -10,12 +10,14 @@ import asyncpg
 from faust.types import TP
 
 from storage.secrets import seal
+from streams import stamps
 from streams.chunks import Chunk
 from streams.fold import Limits
 from streams.formats import Native
 from streams.holdings import Holdings
 from streams.ingest import Ingest
 from streams.months import Months
+from streams.parking import Gate
 from tests.databases import SECRET
 from tests.unit.streams.messages import Everybody, Record, batch, sample
 
@@ -33,6 +35,9 @@ class KnowsAll(Everybody):
 
     def stale(self) -> bool:
         return False
+
+    def payer(self, record: object) -> None:
+        """Nobody has a quota."""
 
 
 @dataclass
@@ -72,14 +77,20 @@ class Member:
         limits: Limits = LIMITS,
         partition: int = 0,
         clock: Callable[[], float] = lambda: FAR / 1000,
+        most_series: int = 10_000,
+        directory: Any = None,
     ) -> None:
         self.partition = TP("raw_metrics", partition)
         self.consumer = Consumer(assigned=frozenset({self.partition}))
         self.holdings = Holdings(pool, "chaos", name, PATIENCE, {"raw_metrics": topic_id})
-        directory: Any = KnowsAll()
+        directory = directory or KnowsAll()
         self.months = Months(pool, timedelta(seconds=limits.retention) if limits.retention else None)
         self.ingest = Ingest(
-            pool, self.holdings, directory, self.months, Native(limits), seal(SECRET), clock=clock
+            *(pool, self.holdings, directory, self.months, Native(limits)),
+            gate=Gate(directory, stamps.key(SECRET), seal(SECRET)),
+            most_series=most_series,
+            seal=seal(SECRET),
+            clock=clock,
         )
 
     async def claim(self) -> None:

@@ -10,7 +10,6 @@ CREATE TABLE series (
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     last_hour TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_series PRIMARY KEY (org_id, project_id, metric_name, cohort, feature),
-    CONSTRAINT fk_series_org_id_project_id FOREIGN KEY (org_id, project_id) REFERENCES project (org_id, id),
     CONSTRAINT ck_series_metric_name CHECK (metric_name IN ('feature_usage', 'retention', 'crash_rate', 'latency_p50', 'error_rate', 'user_adoption'))
 ) WITH (fillfactor = 70);
 
@@ -19,8 +18,7 @@ CREATE TABLE series_count (
     project_id UUID NOT NULL,
     series INTEGER NOT NULL,
     pruned_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    CONSTRAINT pk_series_count PRIMARY KEY (org_id, project_id),
-    CONSTRAINT fk_series_count_org_id_project_id FOREIGN KEY (org_id, project_id) REFERENCES project (org_id, id)
+    CONSTRAINT pk_series_count PRIMARY KEY (org_id, project_id)
 );
 
 ALTER TABLE machine_key ADD COLUMN quota TEXT;

@@ -22,11 +22,7 @@ class Series(Base):
     """
 
     __tablename__ = "series"
-    __table_args__ = (
-        within_org("project_id", "project"),
-        one_of("metric_name", Metric),
-        {"postgresql_with": {"fillfactor": "70"}},
-    )
+    __table_args__ = (one_of("metric_name", Metric), {"postgresql_with": {"fillfactor": "70"}})
 
     org_id: Mapped[OrgKey]
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -42,7 +38,6 @@ class SeriesCount(Base):
     """How many series a project has: locked by whoever adds one, so that no two pass the cap together."""
 
     __tablename__ = "series_count"
-    __table_args__ = (within_org("project_id", "project"),)
 
     org_id: Mapped[OrgKey]
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
