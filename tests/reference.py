@@ -40,7 +40,7 @@ def traffic(project: Project, seed: int, *, batches: int, size: int = 60, ids: b
     random, made, sent = Random(seed), Traffic(), []
     for number in range(batches):
         at = NOW - timedelta(hours=50) + timedelta(hours=40) * number / batches
-        samples = [_sample(random, at) for _ in range(size)]
+        samples = [random_sample(random, at) for _ in range(size)]
         made.samples += samples
         partition = random.randrange(PARTITIONS)
         if ids:
@@ -51,13 +51,14 @@ def traffic(project: Project, seed: int, *, batches: int, size: int = 60, ids: b
                 made.messages.append((random.randrange(PARTITIONS), random.choice(sent)))
         else:
             made.messages.append((partition, project.batch(samples)))
-        flat = _sample(random, at)
+        flat = random_sample(random, at)
         made.samples.append(flat)
         made.messages.append((partition, project.flat(flat)))
     return made
 
 
-def _sample(random: Random, at: datetime) -> Sample:
+def random_sample(random: Random, at: datetime) -> Sample:
+    """Return a sample that counts, of any metric, around `at`; one in twenty up to three days late."""
     at += timedelta(minutes=random.uniform(-90, 90))
     if random.random() < 0.05:
         at -= timedelta(hours=random.uniform(1, 72))

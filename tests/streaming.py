@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -39,7 +39,7 @@ OURS = ("AUGENTIS_", "KAFKA_", "DATABASE_URL")
 RAW = "raw_metrics"
 PARTITIONS = 4
 PATIENCE = 45.0
-QUICK = {"AUGENTIS_GRACE": "1s", "AUGENTIS_IDLE_AFTER": "1s", "AUGENTIS_TOPIC_PARTITIONS": str(PARTITIONS)}
+QUICK = {"AUGENTIS_GRACE": "1s", "AUGENTIS_IDLE_AFTER": "1s"}
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 """The hour in which the tests run: what they send lies before it."""
 
@@ -67,11 +67,17 @@ class Project:
 class Process:
     """One of our long-running commands, its output in a file."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        command: Sequence[str] = AUGENTIS,
+    ) -> None:
         self.log_file = log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [*AUGENTIS, *arguments],
+                [*command, *arguments],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -92,6 +98,12 @@ class Process:
 
     def wait(self, seconds: float = PATIENCE) -> int:
         return self.popen.wait(seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """Ask it to end, and see to it."""
@@ -125,15 +137,16 @@ async def eventually(
 class System:
     """A running stack, migrated."""
 
-    def __init__(self, home: Path, provided: Mapping[str, str]) -> None:
-        self.home, self.provided = home, provided
+    def __init__(self, home: Path, provided: Mapping[str, str], partitions: int = PARTITIONS) -> None:
+        self.home, self.provided, self.partitions = home, provided, partitions
         self.servers = provided["KAFKA_BOOTSTRAP_SERVERS"]
         self.secret = provided["AUGENTIS_SECRET_KEY"]
         self._logs = 0
 
     def environment(self, **more: str) -> dict[str, str]:
         outside = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        return {**outside, **self.provided, "AUGENTIS_HOME": str(self.home), **QUICK, **more}
+        ours = {"AUGENTIS_HOME": str(self.home), "AUGENTIS_TOPIC_PARTITIONS": str(self.partitions)}
+        return {**outside, **self.provided, **ours, **QUICK, **more}
 
     @property
     def settings(self) -> Settings:
@@ -249,7 +262,7 @@ class System:
     async def ends(self, topic: str) -> dict[int, int]:
         """Return the end of each partition's log."""
         async with self.consumer() as consumer:
-            partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+            partitions = [TopicPartition(topic, number) for number in range(self.partitions)]
             found = await consumer.end_offsets(partitions)
             return {each.partition: offset for each, offset in found.items()}
 
