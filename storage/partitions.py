@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
+from storage import batches
 from storage.ledger import Connection
 
 SAMPLED = ("partial", "telemetry")
@@ -20,7 +21,8 @@ _AT_ONCE = 12
 
 
 async def make_ahead(connection: Connection) -> None:
-    """Make last month to three months ahead, by the database's clock."""
+    """Make last month to three months ahead, by the database's clock, and the weeks of batches."""
+    await batches.make_weeks(connection)
     first, last = AHEAD
     await connection.execute(
         """SELECT public.ensure_partitions($1, ARRAY(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from storage import answers, batches, closing, ledger, outbox
+from storage import answers, batches, closing, outbox
 from storage.closing import Clock, Closable, HourCell
 from storage.ledger import Connection
 from storage.outbox import Letter
@@ -51,10 +51,13 @@ class Closer:
     async def forget(self) -> None:
         """Forget batch ids that are older than any sample that is still counted, and the API's answers."""
         async with self._pool.acquire() as connection:
-            before = await ledger.now(connection) - self._patience.lateness
-            while await batches.forget(connection, before):
-                pass
             await answers.forget(connection)
+            try:
+                dropped = await batches.forget(connection, self._patience.lateness)
+            except asyncpg.LockNotAvailableError:
+                log.info("batches of weeks that are over are in use: they are dropped later")
+            else:
+                log.debug("batches are forgotten: %s", ", ".join(dropped) or "none")
 
     async def _close(self, connection: Connection, project: Closable) -> bool:
         async with connection.transaction():

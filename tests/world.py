@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -284,6 +284,11 @@ def findings(place: Place) -> Iterator[Base]:
     )
 
 
+def _monday() -> date:
+    today = datetime.now(UTC).date()
+    return today - timedelta(days=today.weekday())
+
+
 def _machinery(within: dict[str, UUID]) -> Iterator[Base]:
     source = {"topic": "raw_metrics", "partition": 0}
     yield tables.Partial(
@@ -299,7 +304,7 @@ def _machinery(within: dict[str, UUID]) -> Iterator[Base]:
         revision=1,
         dirty=True,
     )
-    yield tables.BatchSeen(**within, batch_id=uuid4())
+    yield tables.BatchSeen(**within, batch_id=uuid4(), week=_monday())
     yield tables.ProjectWatermark(**within, **source, first_event=HOUR, event_time=HOUR, seen_at=HOUR)
     yield tables.ProjectClock(**within, closed_through=HOUR, day_closed_through=date(2026, 11, 1))
     yield tables.Outbox(org_id=within["org_id"], destination="kafka", topic="divergence_alerts")

@@ -19,6 +19,7 @@ class PartitionLedger(Base):
     `epoch` names the owner's claim: a worker that lost the partition moves nothing. `caught_up_at` is the
     last time the partition was read to its end.
     `topic_id` is Kafka's id of the topic: a recreated topic starts at zero and is not the same.
+    `reset_*` tell of the last time an operator set it (`augentis ledger reset`): when, from where, why.
     """
 
     __tablename__ = "partition_ledger"
@@ -32,6 +33,9 @@ class PartitionLedger(Base):
     topic_id: Mapped[str]
     caught_up_at: Mapped[datetime | None]
     fresh_at: Mapped[datetime]
+    reset_at: Mapped[datetime | None]
+    reset_from: Mapped[int | None] = mapped_column(BigInteger)
+    reset_reason: Mapped[str | None]
 
 
 class Partial(Base):
@@ -65,15 +69,18 @@ class Partial(Base):
 
 
 class BatchSeen(Base):
-    """A batch counted: its resend, in whatever partition, is not."""
+    """A batch counted: its resend, in whatever partition, is not.
+
+    `week` is the Monday (UTC) of its first sight; about its border it is noted in both weeks (ADR 0014).
+    """
 
     __tablename__ = "batch_seen"
-    __table_args__ = (Index("ix_batch_seen_seen_at", "seen_at"),)
+    __table_args__ = ({"postgresql_partition_by": "RANGE (week)"},)
 
     org_id: Mapped[OrgKey]
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     batch_id: Mapped[UUID] = mapped_column(primary_key=True)
-    seen_at: Mapped[CreatedAt]
+    week: Mapped[date] = mapped_column(primary_key=True)
 
 
 class ProjectWatermark(Base):

@@ -77,7 +77,7 @@ async def test_the_tables_are_those_of_the_models(database: Database):
 
 def _is_no_partition(item: SchemaItem, name: str | None, kind: str, *others: object) -> bool:
     del item, others
-    return kind != "table" or re.search(r"_\d{4}_\d\d$", str(name)) is None
+    return kind != "table" or re.search(r"_\d{4}_\d\d(_\d\d)?$", str(name)) is None
 
 
 CATALOGUE = {

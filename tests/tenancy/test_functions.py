@@ -21,7 +21,11 @@ SIGN_IN = {
     *("auth.key_login(uuid,bytea)", "auth.sign_in()", "auth.accept_invitation(uuid)"),
     *("auth.my_memberships()", "auth.my_invitations()"),
 }
-MONTHS = {"ensure_partitions(text[],date[])", "drop_partitions(text[],date,integer)"}
+ENSURE = "ensure_partitions(text[],date[])"
+MONTHS = {
+    *(ENSURE, "drop_partitions(text[],date,integer)"),
+    *("ensure_batch_weeks(date[])", "drop_batch_weeks(date)"),
+}
 EXECUTE = {
     "public": set[str](),
     "augentis_api": CLAIMS | RIGHTS | SIGN_IN,
@@ -33,6 +37,7 @@ EXECUTE = {
     },
     "augentis_registrar": {"auth.claims()", *SIGN_IN},
     "augentis_keeper": MONTHS,
+    "augentis_auditor": {"auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"
 
