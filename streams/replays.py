@@ -67,7 +67,7 @@ class Letter:
     @property
     def is_otlp(self) -> bool:
         """Say whether the bytes are an OTLP request."""
-        return self.topic == OTLP
+        return self.topic.split(".")[0] == OTLP
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +102,18 @@ def read(record: Record) -> Letter | None:
         return None
 
 
-def claimed(letter: Letter) -> tuple[UUID, UUID] | None:
-    """Return the organisation and project that the letter's own bytes name, None if they name none."""
+def claimed(letter: Letter) -> tuple[UUID | None, UUID | None]:
+    """Return the organisation and project that the letter's own bytes name, None where they name none.
+
+    A name that is no id is the nil UUID, which is nobody's.
+    """
     if letter.is_otlp:
-        return None
+        return None, None
     try:
         head = msgspec.json.decode(letter.value, type=_Head)
-        return UUID(head.org_id), UUID(head.project_id)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, None
+    return _named(head.org_id), _named(head.project_id)
 
 
 def again(letter: Letter, limits: Limits, now: float) -> Again:
@@ -186,8 +189,12 @@ def _own_name(letter: Letter) -> UUID:
 
 
 class _Head(msgspec.Struct):
-    org_id: str
-    project_id: str
+    org_id: str | None = None
+    project_id: str | None = None
+
+
+def _named(text: str | None) -> UUID | None:
+    return None if text is None else _uuid(text) or OPERATOR
 
 
 def _uuid(text: Any) -> UUID | None:

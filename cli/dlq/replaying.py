@@ -159,20 +159,20 @@ class _Replay:
 
     def _whose(self, letter: Letter) -> Stamp | None:
         """Return whose a letter is; None if it is not of the project that is wanted."""
-        vouched = self._job.vouched
         if letter.project_id:
             return self._there((letter.org_id, letter.project_id))
-        named = claimed(letter)
-        if named is None and vouched is not None and letter.is_otlp:
-            named = (self._organizations.get(vouched, letter.org_id), vouched)
-        if vouched is not None and (named is None or named[1] != vouched):
-            return None
-        if named is None:
+        org, project = claimed(letter)
+        vouched = self._job.vouched
+        if vouched is not None:
+            owner = self._organizations.get(vouched)
+            named_another = project not in (None, vouched) or (owner and org not in (None, owner))
+            return None if named_another else self._there((owner or org or letter.org_id, vouched))
+        if org is None or project is None:
             raise UnreplayableError("no_tenant")
-        if vouched is None and not self._open:
+        if not self._open:
             # Nobody has checked a key: whoever can write to the topic could have named this tenant.
             raise UnreplayableError("unproven")
-        return self._there(named)
+        return self._there((org, project))
 
     def _there(self, project: tuple[UUID, UUID]) -> Stamp:
         if project[0] not in self._everybody.organizations:
