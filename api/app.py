@@ -18,6 +18,7 @@ from api.routes import (
     health,
     invitations,
     keys,
+    letters,
     lineage,
     mapping,
     me,
@@ -35,7 +36,7 @@ from settings import Settings
 
 _ROUTES = (
     *(workspaces, projects, access, artifacts, lineage, assumptions, mapping, telemetry, reports),
-    *(me, organization, members, invitations, keys, sessions, health, wellknown),
+    *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )
 
 

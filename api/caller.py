@@ -123,6 +123,15 @@ async def _admin(caller: Editor) -> PersonCaller:
 Admin = Annotated[PersonCaller, Depends(_admin, scope="function")]
 
 
+async def _admin_reading(caller: Person) -> PersonCaller:
+    caller.require("ADMIN")
+    return caller
+
+
+# What only an ADMIN reads; a token of one workspace shows what is its projects'.
+AdminReading = Annotated[PersonCaller, Depends(_admin_reading, scope="function")]
+
+
 def _of_all(caller: PersonCaller) -> PersonCaller:
     caller.require("ADMIN")
     if caller.claims.workspace_id is not None:

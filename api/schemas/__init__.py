@@ -23,6 +23,7 @@ from api.schemas.keys import (
     MadeMachineKey,
     NewMachineKey,
 )
+from api.schemas.letters import DeadLetter
 from api.schemas.mapping import OtlpMapping
 from api.schemas.people import (
     Invitation,
@@ -52,6 +53,7 @@ __all__ = [
     "ArtifactDetail",
     "Assumption",
     "CascadeAnalysis",
+    "DeadLetter",
     "Dependency",
     "DivergenceReport",
     "DivergenceReportDetail",

@@ -6,6 +6,7 @@ from client.records.findings import (
     DivergenceReportDetail,
     Telemetry,
 )
+from client.records.letters import DeadLetter
 from client.records.people import (
     Invitation,
     MachineKey,
@@ -30,6 +31,7 @@ __all__ = [
     "ArtifactDetail",
     "Assumption",
     "CascadeAnalysis",
+    "DeadLetter",
     "Dependency",
     "DivergenceReport",
     "DivergenceReportDetail",

@@ -69,6 +69,9 @@ def test_everything_can_be_read(client: Client, world: World):
     assert client.project(place.project)["name"] == "Project a1"
     [prd] = client.artifacts(place.project, type="PRD")
     assert client.artifact(prd["id"])["content"] == {"title": "a1"}
+    [letter] = client.dead_letters(project_id=place.project, reason="bad_value", since=HOUR)
+    assert letter["indices"] == [1]
+    assert list(client.dead_letters(reason="future")) == []
     [report] = client.divergence_reports(project_id=place.project, status="OPEN")
     cascade = client.divergence_report(report["id"])["cascade_analysis"]
     assert cascade is not None

@@ -119,6 +119,7 @@ ROUTES = {
     ),
     "GET /v1/invitations/{invitation_id}": _administers_all(),
     "DELETE /v1/invitations/{invitation_id}": _administers_all(),
+    "GET /v1/dead-letters": _administers(None, OK, LOW, OK),
     "GET /v1/keys": _reads_people(*_OWN_LIST),
     "POST /v1/keys": _administers(
         {"project_id": "{project}", "name": "mine", "scopes": ["read"]}, UNKNOWN, LOW, UNKNOWN
