@@ -1,8 +1,8 @@
 """Samples a second, ours beside the limit, in one run: `make bench`.
 
 The limit is the least that anybody has to do in one Python process: aiokafka's getmany, a typed decode,
-a sum in a dict; no database, no rules, no repeats dropped. Ours is one worker with all of it: from the
-first record read to the last commit. Both read the same log, several times in turn; quote the ratio.
+a sum in a dict, COPY at the end; no rules, no users counted, no repeats dropped. Ours is one worker with all
+of it: from the first record read to the last commit. Both read the same log, in turn; quote the ratio.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from uuid import uuid4
 
 import asyncpg
 import msgspec
+import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from cli.stack import running_stack
@@ -32,6 +33,7 @@ METRICS = ("feature_usage", "retention", "crash_rate", "latency_p50", "error_rat
 COHORTS = ("early_adopter", "mainstream", "enterprise")
 TOPIC = "raw_metrics"
 PARTITIONS = 4
+POSITION = "SELECT coalesce(sum(next_offset), 0)::bigint FROM partition_ledger WHERE topic = $1"
 
 
 class Sample(msgspec.Struct, gc=False):
@@ -54,19 +56,45 @@ class Envelope(msgspec.Struct):
     of: float | None = None
 
 
+@dataclass(frozen=True)
+class Case:
+    """A log to read: `size` samples a message, a third of which name one of `users`."""
+
+    samples: int
+    size: int
+    users: int = 0
+    goal: float = 0.0
+
+    def __str__(self) -> str:
+        named = f", a third of the samples name one of {self.users:,} users" if self.users else ""
+        return f"{self.size}-sample messages, {self.samples:,} samples{named}"
+
+
+CASES = (
+    Case(4_000_000, 500, goal=0.8),
+    Case(800_000, 1, goal=0.6),
+    Case(4_000_000, 500, 10_000, goal=0.6),
+    Case(800_000, 1, 10_000, goal=0.45),
+)
+
+
 @dataclass
 class Run:
+    """`cpu` is of the reading alone; a process's start is told apart."""
+
     samples: int
     seconds: float
     cpu: float
     peak_mib: float
+    start: float
 
     @property
     def speed(self) -> float:
         return self.samples / self.seconds / 1000
 
 
-def samples(count: int) -> Iterator[dict[str, object]]:
+def samples(count: int, users: int = 0) -> Iterator[dict[str, object]]:
+    """Six metrics equally; with `users`, a third of the samples name one of so many."""
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=6)
     for number in range(count):
         metric = METRICS[number % 6]
@@ -80,10 +108,14 @@ def samples(count: int) -> Iterator[dict[str, object]]:
         }
         if metric not in ("feature_usage", "latency_p50"):
             sample["of"] = 50
+        if users and number // 18 % 2 and metric not in ("crash_rate", "error_rate"):
+            sample.pop("of", None)
+            sample |= {"user_id": f"user-{number * 7919 % users}", "value": number % 2}
         yield sample
 
 
-async def publish(env: dict[str, str], org: str, project: str, count: int, size: int) -> None:
+async def publish(env: dict[str, str], org: str, project: str, case: "Case") -> None:
+    count, size = case.samples, case.size
     producer = AIOKafkaProducer(
         bootstrap_servers=env["KAFKA_BOOTSTRAP_SERVERS"], linger_ms=20, max_batch_size=1 << 19, acks=1
     )
@@ -91,7 +123,7 @@ async def publish(env: dict[str, str], org: str, project: str, count: int, size:
     head: dict[str, object] = {"org_id": org, "project_id": project}
     batch: list[dict[str, object]] = []
     sent: list[asyncio.Future[object]] = []
-    for sample in samples(count):
+    for sample in samples(count, case.users):
         batch.append(sample)
         if len(batch) < size:
             continue
@@ -102,11 +134,16 @@ async def publish(env: dict[str, str], org: str, project: str, count: int, size:
     await producer.stop()
 
 
-async def limit(servers: str, ends: dict[int, tuple[int, int]]) -> tuple[int, float]:
+async def limit(
+    servers: str, ends: dict[int, tuple[int, int]], database: str
+) -> tuple[int, float, float, float]:
+    """Return samples, seconds, CPU seconds of the reading, CPU seconds before it."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=servers, max_partition_fetch_bytes=4 << 20, enable_auto_commit=False
     )
     await consumer.start()
+    connection = await asyncpg.connect(database)
+    await connection.execute("CREATE TEMP TABLE summed (key text, value double precision)")
     partitions = {TopicPartition(TOPIC, number): span for number, span in ends.items()}
     consumer.assign(list(partitions))
     for partition, (start, _) in partitions.items():
@@ -114,10 +151,11 @@ async def limit(servers: str, ends: dict[int, tuple[int, int]]) -> tuple[int, fl
     decode = msgspec.json.Decoder(Envelope).decode
     sums: dict[tuple[str, str, str, str, str], float] = {}
     left = sum(end - start for start, end in partitions.values())
-    count, began = 0, 0.0
+    count, began, cpu = 0, 0.0, 0.0
     while left:
         records = await consumer.getmany(timeout_ms=1000, max_records=50_000)
-        began = began or time.monotonic()
+        if not began:
+            began, cpu = time.monotonic(), time.process_time()
         for batch in records.values():
             left -= len(batch)
             for record in batch:
@@ -132,9 +170,12 @@ async def limit(servers: str, ends: dict[int, tuple[int, int]]) -> tuple[int, fl
                     )
                     sums[key] = sums.get(key, 0.0) + (sample.value or 0.0)
                     count += 1
-    seconds = time.monotonic() - began
+    rows = [("|".join(key), value) for key, value in sums.items()]
+    await connection.copy_records_to_table("summed", records=rows)
+    seconds, used = time.monotonic() - began, time.process_time() - cpu
+    await connection.close()
     await consumer.stop()
-    return count, seconds
+    return count, seconds, used, cpu
 
 
 def limit_run(env: dict[str, str], spans: dict[int, tuple[int, int]]) -> Run:
@@ -144,30 +185,55 @@ def limit_run(env: dict[str, str], spans: dict[int, tuple[int, int]]) -> Run:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{arguments} failed")
-    count, seconds = out.split()
-    return Run(int(count), float(seconds), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    count, seconds, cpu, start = out.split()
+    return Run(int(count), float(seconds), float(cpu), usage.ru_maxrss / 1024, float(start))
 
 
-async def ours(env: dict[str, str], expected: int, log: Path) -> Run:
+def worker(env: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, "-m", "cli.main", "worker"], env=env, stderr=out)
+        return subprocess.Popen([sys.executable, "-m", "cli.main", "worker"], env=env, stderr=out)
+
+
+async def ours(env: dict[str, str], first: int, last: int, log: Path) -> Run:
+    process = worker(env, log)
+    seen = psutil.Process(process.pid)
     connection = await asyncpg.connect(env["DATABASE_URL_WORKER"])
-    while (
-        await connection.fetchval(
-            "SELECT coalesce(sum(next_offset), 0) FROM partition_ledger WHERE topic = $1", TOPIC
-        )
-        < expected
-    ):
+    start, position = 0.0, first
+    while position < last:
         if process.poll() is not None:
             sys.exit(log.read_text())
-        await asyncio.sleep(0.05)
+        used = sum(seen.cpu_times()[:2])
+        position = await connection.fetchval(POSITION, TOPIC)
+        if position == first:
+            start = used
+        else:
+            await asyncio.sleep(0.05)
+    used = sum(seen.cpu_times()[:2])
     await connection.close()
     process.terminate()
     _, _, usage = os.wait4(process.pid, 0)
     found = re.search(r"raw_metrics: (\d+) samples .* in ([\d.]+) s", log.read_text())
     if not found:
         sys.exit(log.read_text())
-    return Run(int(found[1]), float(found[2]), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Run(int(found[1]), float(found[2]), used - start, usage.ru_maxrss / 1024, start)
+
+
+async def together(env: dict[str, str], first: int, last: int, log: Path) -> float:
+    """Return the seconds of two workers, from the first commit seen to the last."""
+    processes = [worker(env, log.with_name(f"worker{number}.log")) for number in (1, 2)]
+    connection = await asyncpg.connect(env["DATABASE_URL_WORKER"])
+    began, position = 0.0, first
+    while position < last:
+        position = await connection.fetchval(POSITION, TOPIC)
+        if position == first or not began:
+            began = time.monotonic()
+        await asyncio.sleep(0.02)
+    seconds = time.monotonic() - began
+    await connection.close()
+    for process in processes:
+        process.terminate()
+        process.wait()
+    return seconds
 
 
 async def reset(env: dict[str, str], starts: dict[int, int]) -> None:
@@ -203,33 +269,40 @@ async def ends(env: dict[str, str]) -> dict[int, int]:
     return {partition.partition: offset for partition, offset in found.items()}
 
 
-async def case(env: dict[str, str], ids: dict[str, str], count: int, size: int, rounds: int) -> None:
+async def case(env: dict[str, str], ids: dict[str, str], case: Case, rounds: int) -> None:
     starts = await ends(env)
     # In a process of its own: the peak memory of a child counts what its parent had when it forked.
-    given = json.dumps([ids["org_id"], ids["project_id"], count, size])
+    given = json.dumps([ids["org_id"], ids["project_id"], vars(case)])
     subprocess.run([sys.executable, "-m", "benchmarks.throughput", "--publish", given], env=env, check=True)
     stops = await ends(env)
     spans = {number: (starts[number], stops[number]) for number in starts}
+    span, log = (sum(starts.values()), sum(stops.values())), Path(env["AUGENTIS_HOME"]) / "worker.log"
     theirs: list[Run] = []
     mine: list[Run] = []
     for _ in range(rounds):
         theirs.append(limit_run(env, spans))
         await reset(env, starts)
-        mine.append(await ours(env, sum(stops.values()), Path(env["AUGENTIS_HOME"]) / "worker.log"))
-        assert mine[-1].samples == count == theirs[-1].samples
-    show(f"{size}-sample messages", theirs, mine)
+        mine.append(await ours(env, *span, log))
+        assert mine[-1].samples == case.samples == theirs[-1].samples
+    show(case, theirs, mine)
+    if case == CASES[0]:
+        await reset(env, starts)
+        two = await together(env, *span, log)
+        one = statistics.median(run.seconds for run in mine)
+        print(f"two workers: {one / two:.2f} of one (they share the machine with Kafka and PostgreSQL)")
 
 
-def show(title: str, theirs: list[Run], mine: list[Run]) -> None:
-    print(f"\n{title}, {mine[0].samples:,} samples, median of {len(mine)}")
-    print(f"{'':28}{'k samples/s':>12}{'CPU us/sample':>15}{'peak MiB':>10}")
-    medians = []
-    for name, runs in (("limit (no database)", theirs), ("one worker, committed", mine)):
-        speed = statistics.median(run.speed for run in runs)
-        cpu = statistics.median(run.cpu / run.samples * 1e6 for run in runs)
-        medians.append(speed)
-        print(f"{name:28}{speed:>12,.0f}{cpu:>15.2f}{max(run.peak_mib for run in runs):>10.0f}")
-    print(f"{'ratio':28}{medians[1] / medians[0]:>12.2f}", flush=True)
+def show(case: Case, theirs: list[Run], mine: list[Run]) -> None:
+    print(f"\n{case}; median of {len(mine)}")
+    print(f"{'':24}{'k samples/s':>12}{'CPU us/sample':>15}{'peak MiB':>10}{'CPU s to start':>16}")
+    speeds, costs = [], []
+    for name, runs in (("limit (no rules)", theirs), ("one worker, committed", mine)):
+        speeds.append(statistics.median(run.speed for run in runs))
+        costs.append(statistics.median(run.cpu / run.samples * 1e6 for run in runs))
+        peak, start = max(run.peak_mib for run in runs), statistics.median(run.start for run in runs)
+        print(f"{name:24}{speeds[-1]:>12,.0f}{costs[-1]:>15.2f}{peak:>10.0f}{start:>16.1f}")
+    goals = f"(goals {case.goal:.2f} and 1.40)"
+    print(f"{'ratio':24}{speeds[1] / speeds[0]:>12.2f}{costs[1] / costs[0]:>15.2f}  {goals}", flush=True)
 
 
 async def main(rounds: int) -> None:
@@ -237,20 +310,10 @@ async def main(rounds: int) -> None:
         env = os.environ | stack | {"AUGENTIS_HOME": home, "AUGENTIS_TOPIC_PARTITIONS": str(PARTITIONS)}
         augentis = [sys.executable, "-m", "cli.main"]
         subprocess.run([*augentis, "migrate"], env=env, check=True, stdout=subprocess.DEVNULL)
-        init = [
-            *augentis,
-            "init",
-            "--org",
-            "bench",
-            "--admin",
-            "b@bench.example",
-            "--project",
-            "Bench",
-            "--json",
-        ]
-        ids = json.loads(subprocess.run(init, env=env, check=True, capture_output=True, text=True).stdout)
-        await case(env, ids, 4_000_000, 500, rounds)
-        await case(env, ids, 800_000, 1, rounds)
+        init = ["init", "--org", "bench", "--admin", "b@bench.example", "--project", "Bench", "--json"]
+        said = subprocess.run([*augentis, *init], env=env, check=True, capture_output=True, text=True)
+        for one in CASES:
+            await case(env, json.loads(said.stdout), one, rounds)
 
 
 if __name__ == "__main__":
@@ -261,8 +324,10 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.limit:
         spans = {int(number): tuple(span) for number, span in json.loads(given.limit).items()}
-        print(*asyncio.run(limit(os.environ["KAFKA_BOOTSTRAP_SERVERS"], spans)))
+        servers, database = os.environ["KAFKA_BOOTSTRAP_SERVERS"], os.environ["DATABASE_URL_WORKER"]
+        print(*asyncio.run(limit(servers, spans, database)))
     elif given.publish:
-        asyncio.run(publish(dict(os.environ), *json.loads(given.publish)))
+        org, project, fields = json.loads(given.publish)
+        asyncio.run(publish(dict(os.environ), org, project, Case(**fields)))
     else:
         asyncio.run(main(given.rounds))
