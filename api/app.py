@@ -26,6 +26,7 @@ from api.routes import (
     organization,
     projects,
     reports,
+    series,
     sessions,
     telemetry,
     wellknown,
@@ -35,7 +36,7 @@ from api.services import services
 from settings import Settings
 
 _ROUTES = (
-    *(workspaces, projects, access, artifacts, lineage, assumptions, mapping, telemetry, reports),
+    *(workspaces, projects, access, artifacts, lineage, assumptions, mapping, telemetry, series, reports),
     *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )
 

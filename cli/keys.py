@@ -15,6 +15,7 @@ import settings
 from cli.exits import CommandError
 from cli.sessions import tenant_sessions
 from settings import parse_duration
+from storage import quotas
 from storage.entities import keys as writing
 from storage.entities import projects
 from storage.entities.operator import find_member
@@ -27,7 +28,7 @@ from storage.tenancy import Claims
 
 _LONGEST_NAME = 100
 _LONGEST_LIFE = timedelta(days=3650)
-_SHOWN = ("id", "project_id", "name", "scopes", "created_at", "expires_at", "last_used_at")
+_SHOWN = ("id", "project_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "quota")
 
 Org = Annotated[str, typer.Option(help="Slug or id of the organisation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -57,6 +58,9 @@ async def create(
     expires_in: Annotated[
         str | None, typer.Option(help="How long it is good: 12h, 90d, at most 3650d; by default for ever.")
     ] = None,
+    quota: Annotated[
+        str | None, typer.Option(help="Samples it may publish: 1000000/hour; a second, minute, hour or day.")
+    ] = None,
     *,
     json_: AsJson = False,
 ) -> None:
@@ -64,6 +68,7 @@ async def create(
     if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
         raise typer.BadParameter("--name: 1 to 100 characters on one line")
     life = _life(expires_in)
+    _check_quota(quota)
     async with _acting(org) as (session, claims):
         found = await _project(session, claims, project)
         key_id, text = await writing.create(
@@ -73,6 +78,7 @@ async def create(
             name,
             scopes=sorted({each.value for each in scope}),
             expires_at=datetime.now(UTC) + life if life else None,
+            quota=quota,
         )
         made = await keys.one(session, claims.org_id, key_id)
     assert made  # noqa: S101  # we have just made it
@@ -89,6 +95,14 @@ def _life(expires_in: str | None) -> timedelta | None:
     if not timedelta(seconds=1) <= life <= _LONGEST_LIFE:
         raise typer.BadParameter("--expires-in: from 1s to 3650d")
     return life
+
+
+def _check_quota(quota: str | None) -> None:
+    try:
+        if quota is not None:
+            quotas.parse(quota)
+    except ValueError as error:
+        raise typer.BadParameter(f"--quota: {error}") from None
 
 
 @app.command("list")

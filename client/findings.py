@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from client.records import DivergenceReport, DivergenceReportDetail, Telemetry
+from client.records import DivergenceReport, DivergenceReportDetail, Series, Telemetry
 from client.requests import Id, Requests
 
 if TYPE_CHECKING:
@@ -37,6 +37,25 @@ class Findings(Requests):
             include="open" if include_open else None,
         )
         return cast("Iterator[Telemetry]", rows)
+
+    def series(
+        self,
+        project_id: Id,
+        *,
+        metric_name: str | None = None,
+        cohort: str | None = None,
+        feature: str | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[Series]:
+        """A project's series, by metric, cohort and feature; `since` is about `last_hour`, inclusive."""
+        rows = self._list(
+            f"/projects/{project_id}/series",
+            metric_name=metric_name,
+            cohort=cohort,
+            feature=feature,
+            since=since,
+        )
+        return cast("Iterator[Series]", rows)
 
     def telemetry_frame(self, project_id: Id, **filters: Any) -> "pd.DataFrame":
         """The rows of `telemetry` as a DataFrame, oldest first, indexed by `timestamp` (UTC)."""

@@ -97,10 +97,20 @@ class People(Requests):
         scopes: Iterable[str],
         *,
         expires_at: datetime | None = None,
+        quota: str | None = None,
         idempotency_key: str | None = None,
     ) -> MadeMachineKey:
-        """Make a key for `publish`, `read` or both; its text is shown this once."""
-        body = {"project_id": project_id, "name": name, "scopes": list(scopes), "expires_at": expires_at}
+        """Make a key for `publish`, `read` or both; its text is shown this once.
+
+        `quota` bounds the samples that it may publish, as in `1000000/hour`.
+        """
+        body = {
+            "project_id": project_id,
+            "name": name,
+            "scopes": list(scopes),
+            "expires_at": expires_at,
+            "quota": quota,
+        }
         return cast("MadeMachineKey", self._post("/keys", body, idempotency_key))
 
     def rename_key(self, key: MachineKey, name: str) -> MachineKey:

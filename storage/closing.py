@@ -78,11 +78,12 @@ async def closable(
     """Return the projects with hours to close or late partials to merge.
 
     History holds no hour open and closes none, unless a project has nothing else. Imported rows are of
-    hours that are complete: they come from no partition, and are closed through the last of them.
+    hours that are complete: they come from no partition, and are closed through the last of them. A topic
+    that was bound to the project and is no more is read by nobody, and keeps no hour open either.
     """
     rows = await connection.fetch(
         """WITH mark AS (
-               SELECT w.org_id, w.project_id, w.topic = ANY ($5) AS history,
+               SELECT w.org_id, w.project_id, split_part(w.topic, '.', 1) = ANY ($5) AS history,
                       min(CASE WHEN w.topic = $6 THEN w.event_time
                                WHEN l.caught_up_at - w.seen_at >= $3::interval
                                THEN greatest(w.event_time, l.caught_up_at) - $2::interval
@@ -93,6 +94,10 @@ async def closable(
                    ON (l.consumer, l.topic, l.partition) = ($1, w.topic, w.partition)
                WHERE w.seen_at > clock_timestamp() - $4::interval
                  AND (l.consumer IS NOT NULL OR w.topic = $6)
+                 AND (strpos(w.topic, '.') = 0 OR EXISTS (
+                     SELECT FROM topic_binding b
+                     WHERE (b.org_id, b.project_id, b.topic) = (w.org_id, w.project_id, w.topic)
+                       AND b.unbound_at IS NULL))
                GROUP BY 1, 2, 3),
            best AS (SELECT DISTINCT ON (org_id, project_id) org_id, project_id,
                            date_trunc('hour', through) AS through,

@@ -16,7 +16,8 @@ async def hours(connection: Connection, item: Watched, start: datetime, end: dat
     rows = await connection.fetch(
         """SELECT DISTINCT hour FROM partial
            WHERE org_id = $1 AND project_id = $2 AND metric_name = $3 AND hour >= $4 AND hour < $5
-             AND ($6 = '' OR cohort = $6) AND ($7 = '' OR feature = $7) AND topic = ANY ($8)""",
+             AND ($6 = '' OR cohort = $6) AND ($7 = '' OR feature = $7)
+             AND split_part(topic, '.', 1) = ANY ($8)""",
         item.org_id,
         item.project_id,
         str(item.assumption.metric_name),

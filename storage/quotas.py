@@ -20,7 +20,8 @@ from storage.ledger import Connection
 KeyName = tuple[UUID, UUID]
 """Organisation and key."""
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_TEXT = re.compile(r"([1-9][0-9]{0,11})/(second|minute|hour|day)")
+QUOTA = r"^([1-9][0-9]{0,11})/(second|minute|hour|day)$"
+"""What a quota looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def parse(text: str) -> Quota:
     Raises:
         ValueError: the text is no such quota.
     """
-    match = _TEXT.fullmatch(text)
+    match = re.fullmatch(QUOTA, text)
     if match is None:
         raise ValueError(
             f"{text!r} is no quota: write samples a second, minute, hour or day, such as 1000000/hour"

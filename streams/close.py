@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from storage import answers, batches, closing, outbox
+from storage import answers, batches, closing, outbox, series
 from storage.closing import Clock, Closable, HourCell
 from storage.ledger import Connection
 from storage.outbox import Letter
@@ -73,6 +73,7 @@ class Closer:
                 through = max(hours[-1].hour + timedelta(hours=1), clock.closed_through)
             lateness = self._patience.lateness
             await closing.write_telemetry(connection, project, hours, through - lateness)
+            await series.note(connection, project, hours)
             await closing.mark_clean(connection, rows)
             await closing.mark_final(connection, project, clock.closed_through - lateness, through - lateness)
             days = list(completed(clock.day_closed_through, through, zone))

@@ -54,6 +54,7 @@ async def create_key(caller: Admin, response: Response, body: NewMachineKey) -> 
         body.name,
         scopes=body.scopes,
         expires_at=body.expires_at,
+        quota=body.quota,
     )
     etags.created(response, f"/v1/keys/{key_id}")
     made = MachineKey.model_validate(_sent(response, await _one(caller, key_id)))

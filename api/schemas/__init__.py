@@ -15,6 +15,7 @@ from api.schemas.findings import (
     CascadeAnalysis,
     DivergenceReport,
     DivergenceReportDetail,
+    Series,
     Telemetry,
 )
 from api.schemas.keys import (
@@ -78,6 +79,7 @@ __all__ = [
     "Project",
     "ProjectAccess",
     "ProjectChange",
+    "Series",
     "Tag",
     "Telemetry",
     "Workspace",

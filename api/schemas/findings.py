@@ -32,6 +32,18 @@ class Telemetry(Sent):
     updated_at: datetime
 
 
+class Series(Sent):
+    """A series of a project: one metric of one cohort and feature ('' = unspecified)."""
+
+    metric_name: Metric
+    cohort: str = Field(examples=["mainstream"])
+    feature: str = Field(examples=["F12"])
+    first_seen: datetime = Field(description="when its first sample was counted")
+    last_hour: datetime | None = Field(
+        description="start of the newest hour that has samples of it; null: all of it was refused or dropped"
+    )
+
+
 class CascadeAnalysis(Sent):
     """What rests on the assumption that failed, and the days to redo it."""
 

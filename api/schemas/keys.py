@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from api.parameters import Moment, OneOf
 from api.schemas.base import Asked, Versioned
+from storage.quotas import QUOTA
 from storage.tables.access import SCOPES
 
 Scope = Annotated[str, OneOf(SCOPES)]
@@ -34,6 +35,10 @@ class MachineKey(Versioned):
     expires_at: datetime | None = Field(description="null: it does not expire")
     revoked_at: datetime | None
     last_used_at: datetime | None = Field(description="right to a minute or two")
+    quota: str | None = Field(
+        description="samples that it may publish a second, minute, hour or day; null: as many as it likes",
+        examples=["1000000/hour"],
+    )
     version: int
 
 
@@ -48,6 +53,11 @@ class NewMachineKey(Asked):
         AfterValidator(_told_apart),
     ] = Field(examples=[["publish"]])
     expires_at: Moment | None = Field(None, description="in the future; left out: never")
+    quota: Annotated[str, StringConstraints(pattern=QUOTA)] | None = Field(
+        None,
+        description="samples a second, minute, hour or day; left out: as many as it likes",
+        examples=["1000000/hour"],
+    )
 
 
 class MadeMachineKey(MachineKey):

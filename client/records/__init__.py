@@ -4,6 +4,7 @@ from client.records.findings import (
     CascadeAnalysis,
     DivergenceReport,
     DivergenceReportDetail,
+    Series,
     Telemetry,
 )
 from client.records.letters import DeadLetter
@@ -43,6 +44,7 @@ __all__ = [
     "Organization",
     "Project",
     "ProjectAccess",
+    "Series",
     "Tag",
     "Telemetry",
     "Workspace",

@@ -26,6 +26,16 @@ class Telemetry(TypedDict):
     updated_at: str
 
 
+class Series(TypedDict):
+    """A series of a project; `last_hour` starts the newest hour that has samples of it."""
+
+    metric_name: str
+    cohort: str
+    feature: str
+    first_seen: str
+    last_hour: str | None
+
+
 class DivergenceReport(TypedDict):
     """Production proved an assumption wrong."""
 

@@ -73,6 +73,7 @@ class MachineKey(TypedDict):
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    quota: str | None
     version: int
 
 

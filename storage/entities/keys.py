@@ -41,8 +41,12 @@ async def create(
     *,
     scopes: Sequence[str] = SCOPES,
     expires_at: datetime | None = None,
+    quota: str | None = None,
 ) -> tuple[UUID, str]:
-    """Return the id and the text of a new key; nobody can be told the text again."""
+    """Return the id and the text of a new key; nobody can be told the text again.
+
+    `quota` bounds the samples that it may publish (`storage.quotas.parse`).
+    """
     key_id, key, sha256 = machine_keys.make()
     await session.execute(
         insert(MachineKey).values(
@@ -54,6 +58,7 @@ async def create(
             secret_sha256=sha256,
             created_by=claims.user_id,
             expires_at=expires_at,
+            quota=quota,
         )
     )
     return key_id, key

@@ -103,6 +103,7 @@ ROUTES = {
     "GET /v1/projects/{project_id}/otlp-mapping": _reads(),
     "PUT /v1/projects/{project_id}/otlp-mapping": _edits({"defaults": False}),
     "GET /v1/projects/{project_id}/telemetry": _reads(),
+    "GET /v1/projects/{project_id}/series": _reads(),
     "GET /v1/divergence-reports": _reads(*_LIST),
     "GET /v1/divergence-reports/{report_id}": _reads(),
     "GET /v1/me": _reads_people(*_OWN_LIST),
