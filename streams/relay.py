@@ -113,7 +113,10 @@ async def _listen(pool: asyncpg.Pool, news: asyncio.Event, retry_for: timedelta)
                 try:
                     await lost.wait()
                 finally:
-                    await connection.remove_listener(outbox.CHANNEL, hear)
+                    # Of a connection that is lost nothing is removed: an error here would pass for an outage
+                    # that has lasted as long as the listening.
+                    if not lost.is_set():
+                        await connection.remove_listener(outbox.CHANNEL, hear)
 
         await patiently(listen, retry_for, "listening to the outbox")
         await asyncio.sleep(LOOK_EVERY)

@@ -47,7 +47,7 @@ class Keeper:
             self._process = Process(self._arguments, environment, log, COMMAND)
             code = await asyncio.to_thread(self._process.popen.wait)
             self.codes[code] += 1
-            if code not in EXPECTED or "Traceback" in self._process.log:
+            if code not in EXPECTED:
                 self.odd.append(f"{log.name} ended with {code}:\n{states.tail(log, 25)}")
             await asyncio.sleep(BACKOFF)
 
