@@ -40,6 +40,8 @@ COMMANDS = {
     "key": Lazy("cli.keys", "app", "machine keys: create, list, revoke"),
     "org": Lazy("cli.organizations", "app", "an organisation's subscription tier, for its operator"),
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
+    "import-telemetry": Lazy("cli.telemetry.command", "import_telemetry", "import ready hourly rows"),
+    "telemetry": Lazy("cli.telemetry.command", "app", "hourly rows as files: export"),
     "dlq": Lazy("cli.dlq.command", "app", "dead letters: list, show, replay"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),

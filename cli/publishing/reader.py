@@ -58,11 +58,11 @@ def read_csv(lines: Iterable[bytes], defaults: Defaults, limit: int) -> Iterator
     Raises:
         CommandError: the header lacks a column, repeats one, or names one that is unknown.
     """
-    records = _Records(lines, limit)
+    records = Records(lines, limit)
     header: list[str] | None = None
     for first, last, record in records:
         if header is None:
-            header = _header(record)
+            header = checked_header(record, REQUIRED, OPTIONAL)
         elif isinstance(record, csv.Error):
             # An open quote swallows what follows: each line of it is named, none is lost silently.
             for number in range(first, last + 1):
@@ -71,7 +71,7 @@ def read_csv(lines: Iterable[bytes], defaults: Defaults, limit: int) -> Iterator
             yield Entry(first, _row(header, record, defaults))
 
 
-class _Records:
+class Records:
     """The records of a CSV file with their first and last line, or the error in their place."""
 
     def __init__(self, lines: Iterable[bytes], limit: int) -> None:
@@ -103,13 +103,20 @@ class _Records:
                 yield first, self._reader.line_num, record
 
 
-def _header(record: list[str] | csv.Error) -> list[str]:
-    wanted = f"the header is {','.join(REQUIRED)} and any of {','.join(OPTIONAL)}"
+def checked_header(
+    record: list[str] | csv.Error, required: tuple[str, ...], optional: tuple[str, ...]
+) -> list[str]:
+    """Return the columns that a header names.
+
+    Raises:
+        CommandError: it lacks a column, repeats one, or names one that is unknown.
+    """
+    wanted = f"the header is {','.join(required)} and any of {','.join(optional)}"
     if isinstance(record, csv.Error):
         raise CommandError(f"line 1: {record}; {wanted}")
-    if missing := [name for name in REQUIRED if name not in record]:
+    if missing := [name for name in required if name not in record]:
         raise CommandError(f"line 1: no column {', '.join(missing)}; {wanted}")
-    if unknown := [name for name in record if name not in REQUIRED + OPTIONAL]:
+    if unknown := [name for name in record if name not in required + optional]:
         raise CommandError(f"line 1: unknown column {', '.join(map(repr, unknown))}; {wanted}")
     if len(set(record)) < len(record):
         raise CommandError(f"line 1: a column is there twice; {wanted}")

@@ -1,0 +1,1 @@
+"""Hourly rows in and out of files (docs/backfill.md)."""
