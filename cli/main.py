@@ -47,6 +47,7 @@ COMMANDS = {
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),
     "api": Lazy("cli.serving", "api", "run the HTTP API"),
     "openapi": Lazy("cli.serving", "openapi", "print the API's OpenAPI document"),
+    "receiver": Lazy("cli.receiving", "receiver", "run the receiver: OTLP and raw samples over HTTP"),
 }
 
 

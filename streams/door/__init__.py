@@ -1,0 +1,1 @@
+"""The receiver: samples and OTLP over HTTP, acknowledged when Kafka has them."""
