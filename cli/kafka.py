@@ -1,11 +1,11 @@
 """Looks at Kafka's logs, for the operator's commands: no consumer group, nothing committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -33,8 +33,8 @@ async def partitions(settings: Settings) -> dict[str, list[int]]:
 
 
 @asynccontextmanager
-async def looking(settings: Settings, places: Sequence[TopicPartition]) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer of `places` that commits nothing.
+async def looking(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer of nothing yet, that commits nothing.
 
     Raises:
         Unavailable: no broker answers.
@@ -44,7 +44,6 @@ async def looking(settings: Settings, places: Sequence[TopicPartition]) -> Async
     try:
         async with reached(settings):
             await consumer.start()
-        consumer.assign(places)
         yield consumer
     finally:
         # Without a group, aiokafka's stop() may end in the cancellation of its own task.

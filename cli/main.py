@@ -42,6 +42,7 @@ COMMANDS = {
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
     "import-telemetry": Lazy("cli.telemetry.command", "import_telemetry", "import ready hourly rows"),
     "telemetry": Lazy("cli.telemetry.command", "app", "hourly rows as files: export"),
+    "lag": Lazy("cli.lag", "lag", "how far behind each partition is, in offsets and event time"),
     "dlq": Lazy("cli.dlq.command", "app", "dead letters: list, show, replay"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),

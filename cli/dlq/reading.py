@@ -34,7 +34,7 @@ async def letters(
     ]
     if not places:
         return
-    async with looking(settings, places) as consumer:
+    async with looking(settings) as consumer:
         async with reached(settings):
             left = await _seek(consumer, places, since - SKEW)
         total, done = sum(end - start for start, end in left.values()), 0

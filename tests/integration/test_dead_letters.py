@@ -210,6 +210,17 @@ async def test_the_commands_count_explain_and_say_no(running: System):
     assert summary == {"found": 1, "replayed": 0, "would_replay": 0, "samples": 0, "failed": {"bad_value": 1}}
 
 
+async def test_lag_shows_a_worker_that_has_read_everything(running: System):
+    await running.read()
+    done = running.augentis("lag", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {(row["topic"], row["partition"]): row for row in json.loads(done.stdout)}
+    row = rows[RAW, 1]
+    assert (row["offset_lag"], row["owner"], row["next_offset"]) == (0, "w1", row["end_offset"])
+    assert row["fresh_seconds"] < 30
+    assert row["event_time_lag_seconds"] > 0
+
+
 def _printed(system: System, exit_code: int, *arguments: str) -> Any:
     done = system.augentis("dlq", *arguments, "--json", AUGENTIS_INGEST_AUTH="key")
     assert done.returncode == exit_code, done.stderr
