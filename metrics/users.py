@@ -7,6 +7,7 @@ k with its hashes in the open). A union keeps the smallest of both, so it is ass
 idempotent by construction, and any order gives the same bytes (ADR 0004).
 """
 
+import functools
 import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 EXACT = 4096
+REMEMBERED = 50_000
+"""Digests kept in memory for each of the few keys last used."""
 _SPACE = float(2**64)
 _NONE = np.empty(0, dtype="<u8")
 
@@ -30,14 +33,15 @@ class UserSet:
     @classmethod
     def of(cls, user_ids: Iterable[str], key: bytes) -> Self:
         """Hash `user_ids` with an organisation's `key` (at most 64 bytes)."""
-        return cls._of_digests(_digests(user_ids, key).values())
+        users = set(user_ids)
+        return cls._of_digests(map(_digests(users, key).__getitem__, users))
 
     @classmethod
     def pair(cls, user_ids: Sequence[str], chosen: Iterable[bool], key: bytes) -> tuple[Self, Self]:
         """Return all of `user_ids`, and those at the positions `chosen`; each is hashed once."""
-        digests = _digests(user_ids, key)
-        some = set(itertools.compress(user_ids, chosen))
-        return cls._of_digests(digests.values()), cls._of_digests(map(digests.__getitem__, some))
+        users, some = set(user_ids), set(itertools.compress(user_ids, chosen))
+        digest = _digests(users, key).__getitem__
+        return cls._of_digests(map(digest, users)), cls._of_digests(map(digest, some))
 
     @classmethod
     def _of_digests(cls, digests: Iterable[bytes]) -> Self:
@@ -72,12 +76,24 @@ class UserSet:
         return kept if kept <= EXACT else round(EXACT * _SPACE / float(self.hashes[EXACT]))
 
 
-def _digests(user_ids: Iterable[str], key: bytes) -> dict[str, bytes]:
+def _digests(users: set[str], key: bytes) -> dict[str, bytes]:
+    """Return the digests of `users`, and of others."""
+    known = _known(key)
+    new = users - known.keys()
+    if len(known) + len(new) > REMEMBERED:
+        known.clear()
+        new = users
     # A copy of the hash that has its key already: half the work of a new one.
     keyed = hashlib.blake2b(key=key, digest_size=8).copy
-    digests = {}
-    for user in set(user_ids):
+    for user in new:
         state = keyed()
         state.update(user.encode("utf-8", "surrogatepass"))
-        digests[user] = state.digest()
-    return digests
+        known[user] = state.digest()
+    return known
+
+
+@functools.lru_cache(maxsize=8)
+def _known(key: bytes) -> dict[str, bytes]:
+    """Return the digests remembered under `key`: users come again, and hashing one is dear."""
+    del key
+    return {}

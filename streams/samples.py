@@ -103,8 +103,10 @@ def _rate(metric: Metric, values: Numbers, ofs: list[float | None]) -> Cell | No
 
 def _of_users(metric: Metric, named: Sequence[Sample], key: bytes) -> Cell | None:
     names = [s.user_id or "" for s in named]
-    values = _values(named)
-    if values is None or not all(map(_is_user_id, set(names))) or any(s.of is not None for s in named):
+    values, lengths = _values(named), set(map(len, names))
+    if values is None or not 0 < min(lengths) <= max(lengths) <= MAX_USER_ID:
+        return None
+    if any([s.of is not None for s in named]):  # noqa: C419  # a list is faster than a generator here
         return None
     match KINDS[metric]:
         case Kind.RATE:

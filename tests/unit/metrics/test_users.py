@@ -1,8 +1,11 @@
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metrics import users
 from metrics.users import EXACT, UserSet
 
 KEY = b"k" * 32
@@ -66,3 +69,16 @@ def test_bytes_come_back_and_nothing_is_none():
     assert UserSet().to_bytes() is None
     assert UserSet.from_bytes(None) == UserSet()
     assert UserSet() != 0
+
+
+def test_what_is_remembered_is_bounded_and_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(users, "REMEMBERED", 10)
+    for start in range(0, 60, 7):
+        some = LARGE[start : start + 9]
+        hashes = [hashlib.blake2b(user.encode(), key=KEY, digest_size=8).digest() for user in some]
+        assert UserSet.of(some, KEY) == UserSet(np.unique(np.frombuffer(b"".join(hashes), dtype="<u8")))
+        everybody, odd = UserSet.pair(some, (number % 2 == 1 for number in range(9)), KEY)
+        assert everybody == UserSet.of(some, KEY)
+        assert odd == UserSet.of(some[1::2], KEY)
+        assert len(users._known(KEY)) <= 10
+    assert UserSet.of(LARGE[:40], KEY).count() == 40
