@@ -69,7 +69,7 @@ class Problem(BaseModel):
     detail: str | None = Field(None, examples=["there is no such report"])
     instance: str = Field(examples=["/v1/divergence-reports/5f0c8f0e-5d1e-4a5e-9f0e-0d6c6b1f6a01"])
     request_id: str = Field(examples=["2f1c2a52-61a5-4f0a-9a5f-0c2b7f2f7a10"])
-    errors: list[FieldError] | None = Field(None, description="what is wrong where, of an invalid request")
+    errors: list[FieldError] | None = Field(None, description="what is wrong where")
 
 
 class ProblemError(Exception):
