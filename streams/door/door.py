@@ -27,6 +27,7 @@ from streams.wire import Reason, Refused, decode
 log = logging.getLogger(__name__)
 
 OTLP_TOPIC, RAW_TOPIC = "otlp_metrics", "raw_metrics"
+HEALTH = ("/livez", "/readyz")
 AT_ONCE = 32
 """Requests whose bodies are held in memory; more wait, and their senders with them."""
 WAIT_SECONDS = 5.0
@@ -50,7 +51,7 @@ class Door:
             for path, endpoint in (("/v1/metrics", self.metrics), ("/v1/samples", self.samples))
             for slash in ("", "/")
         ]
-        health = [Route("/livez", self.livez), Route("/readyz", self.readyz)]
+        health = [Route(*each) for each in zip(HEALTH, (self.livez, self.readyz), strict=True)]
         app = Starlette(routes=[*routes, *health])
         app.router.redirect_slashes = False
         return app

@@ -14,7 +14,7 @@ from cli.main import COMMANDS, LazyGroup, app
 from settings import Settings
 
 ROOT = Path(__file__).parents[2]
-OURS = ("migrate", "worker", "relay", "api")
+OURS = ("migrate", "worker", "relay", "receiver", "api")
 SECRET = re.compile(r"PASSWORD|SECRET|DATABASE_URL")
 REQUIRED = re.compile(r"\$\{\w+:\?[^}]+\}")
 
@@ -57,20 +57,20 @@ def test_each_service_gets_its_own_login_only(compose):
     def urls(name: str) -> set[str]:
         return {key for key in compose["services"][name]["environment"] if key.startswith("DATABASE_URL")}
 
-    assert urls("worker") == urls("relay") == {"DATABASE_URL_WORKER"}
+    assert urls("worker") == urls("relay") == urls("receiver") == {"DATABASE_URL_WORKER"}
     assert urls("api") == {"DATABASE_URL_API"}
     assert "DATABASE_URL" in urls("migrate")
 
 
 def test_servers_are_checked_and_waited_for(compose):
-    for name, service in services(compose, "kafka", "postgres", "api"):
+    for name, service in services(compose, "kafka", "postgres", "receiver", "api"):
         assert service["healthcheck"]["test"][0] == "CMD", name
     before = compose["services"]["migrate"]["depends_on"]
     assert {name: waited["condition"] for name, waited in before.items()} == {
         "kafka": "service_healthy",
         "postgres": "service_healthy",
     }
-    for name, service in services(compose, "worker", "relay", "api"):
+    for name, service in services(compose, "worker", "relay", "receiver", "api"):
         assert service["depends_on"]["migrate"]["condition"] == "service_completed_successfully", name
         assert service["restart"] == "unless-stopped"
     assert compose["services"]["migrate"]["restart"] == "no"
@@ -83,6 +83,15 @@ def test_the_health_check_of_the_api_is_a_route(compose):
     path = re.search(r"http://127\.0\.0\.1:8000(/\w+)'", command)
     assert path
     assert path[1] in application().openapi()["paths"]
+
+
+def test_the_health_check_of_the_receiver_is_a_route(compose):
+    from streams.door import door  # noqa: PLC0415  # heavy, for this test alone
+
+    command = " ".join(compose["services"]["receiver"]["healthcheck"]["test"])
+    path = re.search(r"http://127\.0\.0\.1:4318(/\w+)'", command)
+    assert path
+    assert path[1] in door.HEALTH
 
 
 def test_nothing_runs_as_root(compose):
