@@ -30,7 +30,8 @@ _REFUSALS = answers(
     problems.CHOOSE_ORGANIZATION,
 )
 _WAYS_OUT: Mapping[Kind, str] = {
-    problems.NOT_A_MEMBER: "it is none of `memberships`; one of `invitations`, if any, is accepted by its id as `invitation_id`",
+    problems.NOT_A_MEMBER: "it is none of `memberships`; one of `invitations`, if any, is accepted by its id"
+    " as `invitation_id`",
     problems.CHOOSE_ORGANIZATION: "name one of `memberships`, as `organization`",
 }
 
