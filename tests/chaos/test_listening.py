@@ -16,7 +16,8 @@ PATIENCE = timedelta(seconds=1)
 async def listeners(database: Database) -> int:
     async with database.superuser() as connection:
         found: int = await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+            """SELECT count(*) FROM pg_stat_activity
+               WHERE datname = current_database() AND query LIKE 'LISTEN%'"""
         )
         return found
 

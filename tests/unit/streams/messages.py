@@ -37,7 +37,9 @@ class Everybody:
         del record
         if org_id != str(ORG):
             raise Refused(Reason.UNKNOWN_ORG, str(org_id))
-        return self._tenants[str(project_id)]
+        if project_id not in self._tenants:
+            raise Refused(Reason.UNKNOWN_PROJECT, str(project_id))
+        return self._tenants[project_id]
 
 
 def sample(
