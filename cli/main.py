@@ -40,6 +40,7 @@ COMMANDS = {
     "key": Lazy("cli.keys", "app", "machine keys: create, list, revoke"),
     "org": Lazy("cli.organizations", "app", "an organisation's subscription tier, for its operator"),
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
+    "check-sample": Lazy("cli.checking.command", "check_sample", "what raw messages would become"),
     "import-telemetry": Lazy("cli.telemetry.command", "import_telemetry", "import ready hourly rows"),
     "telemetry": Lazy("cli.telemetry.command", "app", "hourly rows as files: export"),
     "lag": Lazy("cli.lag", "lag", "how far behind each partition is, in offsets and event time"),

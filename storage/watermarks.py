@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import asyncpg
+
 from storage.ledger import Connection, Place
 
 ProjectKey = tuple[UUID, UUID]
@@ -16,6 +18,17 @@ async def load(connection: Connection, place: Place) -> dict[ProjectKey, float]:
         place.partition,
     )
     return {(row["org_id"], row["project_id"]): row["event_time"].timestamp() for row in rows}
+
+
+async def newest(connection: Connection | asyncpg.Pool, project: ProjectKey, topic: str) -> float | None:
+    """Return how far (epoch seconds) a project has come in a topic, None where it was never seen."""
+    at = await connection.fetchval(
+        """SELECT max(event_time) FROM project_watermark
+           WHERE org_id = $1 AND project_id = $2 AND topic = $3""",
+        *project,
+        topic,
+    )
+    return at.timestamp() if at else None
 
 
 async def advance(connection: Connection, place: Place, seen: dict[ProjectKey, tuple[float, float]]) -> None:

@@ -1,0 +1,1 @@
+"""What a raw message would become, told before it is sent."""
