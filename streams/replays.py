@@ -6,7 +6,7 @@ nothing of it was counted, and the producer's later resend must not count beside
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID, uuid5
@@ -17,6 +17,7 @@ from metrics.names import Metric
 from storage.outbox import OPERATOR
 from streams.event_time import epoch_seconds
 from streams.fold import Limits
+from streams.otlp import parts
 from streams.samples import sample_fault, series_fault
 from streams.stamps import BATCH_HEADER
 from streams.wire import Message, Reason, Refused, decode
@@ -102,18 +103,52 @@ def read(record: Record) -> Letter | None:
         return None
 
 
-def claimed(letter: Letter) -> tuple[UUID | None, UUID | None]:
+def whose(
+    letter: Letter, owners: Mapping[UUID, UUID], vouched: UUID | None, *, is_open: bool
+) -> tuple[UUID, UUID] | None:
+    """Return the organisation and project that a letter is of; None if it is not of the one vouched for.
+
+    What nobody established is what the bytes say: believed where ingest is open, else only if the operator
+    vouches for it, since whoever can write to the topic could have named that project.
+
+    Args:
+        letter: whose it is.
+        owners: the organisation of each project.
+        vouched: the project that the operator says the letters are of.
+        is_open: AUGENTIS_INGEST_AUTH is `open`.
+
+    Raises:
+        UnreplayableError: no_tenant or unproven.
+    """
+    if letter.project_id:
+        return letter.org_id, letter.project_id
+    org, project = _claimed(letter)
+    if vouched is not None:
+        owner = owners.get(vouched)
+        named_another = project not in (None, vouched) or (owner and org not in (None, owner))
+        return None if named_another else (owner or org or OPERATOR, vouched)
+    if org is None or project is None:
+        raise UnreplayableError("no_tenant")
+    if not is_open:
+        raise UnreplayableError("unproven")
+    return org, project
+
+
+def _claimed(letter: Letter) -> tuple[UUID | None, UUID | None]:
     """Return the organisation and project that the letter's own bytes name, None where they name none.
 
     A name that is no id is the nil UUID, which is nobody's.
     """
-    if letter.is_otlp:
-        return None, None
     try:
-        head = msgspec.json.decode(letter.value, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if letter.is_otlp:
+            named = parts.claims(letter.value, letter.indices)
+            (org, project) = named.pop() if len(named) == 1 else (None, None)
+        else:
+            head = msgspec.json.decode(letter.value, type=_Head)
+            org, project = head.org_id, head.project_id
+    except (Refused, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, None
-    return _named(head.org_id), _named(head.project_id)
+    return _named(org), _named(project)
 
 
 def again(letter: Letter, limits: Limits, now: float) -> Again:
@@ -122,21 +157,30 @@ def again(letter: Letter, limits: Limits, now: float) -> Again:
     Raises:
         UnreplayableError: it would be refused once more, as far as the bytes alone can tell.
     """
-    if letter.is_otlp:
-        if letter.indices:
-            raise UnreplayableError("part_of_otlp")
-        return Again(letter.value, letter.batch_id or _own_name(letter), 0)
     try:
-        return _native(letter, limits, now)
+        return _otlp(letter, limits) if letter.is_otlp else _native(letter, limits, now)
     except Refused as refused:
         raise UnreplayableError(str(refused.reason)) from None
 
 
+def _otlp(letter: Letter, limits: Limits) -> Again:
+    if not letter.indices and len(letter.value) > limits.max_bytes:
+        raise UnreplayableError(str(Reason.TOO_LARGE))
+    value, points = parts.reduced(letter.value, letter.indices)
+    return Again(value, _batch_id(letter, letter.batch_id), points)
+
+
+def _batch_id(letter: Letter, own: UUID | None) -> UUID:
+    """Return the record's own id, unless the ledger knows it: then something was counted under it before."""
+    own = own or _own_name(letter)
+    # Whether a mapping is about it was asked when the batch had been noted already.
+    is_noted = letter.indices or letter.reason == Reason.UNMAPPED
+    return uuid5(own, json.dumps(letter.indices)) if is_noted else own
+
+
 def _native(letter: Letter, limits: Limits, now: float) -> Again:
     sent = _decoded(letter.value, letter.indices, limits)
-    own = sent.batch_id or _own_name(letter)
-    # Other samples of this batch were counted under its own id: a part of it needs one that is new.
-    batch_id = uuid5(own, json.dumps(letter.indices)) if letter.indices else own
+    batch_id = _batch_id(letter, sent.batch_id)
     value = _reduced(letter.value, letter.indices, batch_id)
     message = _decoded(value, (), limits)
     fault = _fault(message, limits, now)
@@ -193,8 +237,8 @@ class _Head(msgspec.Struct):
     project_id: str | None = None
 
 
-def _named(text: str | None) -> UUID | None:
-    return None if text is None else _uuid(text) or OPERATOR
+def _named(text: object) -> UUID | None:
+    return None if text is None else _uuid(str(text)) or OPERATOR
 
 
 def _uuid(text: Any) -> UUID | None:

@@ -63,7 +63,6 @@ REASONS = {
 CAUSES = {
     "unproven": "nothing but the bytes says whose it is: vouch for it with --project",
     "no_tenant": "the bytes name no organisation and project: say whose it is with --project",
-    "part_of_otlp": "a part of an OTLP request cannot be published alone",
     "otlp_history": "backfill_metrics takes raw messages, no OTLP requests",
     "not_in_kafka": "the letter is not in its topic: not sent there yet (is a relay running?), or expired",
 }

@@ -26,7 +26,7 @@ from storage.dead_letters import Known, Wanted
 from storage.directory import Everybody
 from streams import stamps
 from streams.fold import Limits
-from streams.replays import Again, Letter, UnreplayableError, again, claimed
+from streams.replays import Again, Letter, UnreplayableError, again, whose
 from streams.stamps import Stamp
 from streams.wire import Reason
 
@@ -115,7 +115,7 @@ class _Replay:
             settings.future_tolerance.total_seconds(),
         )
         self._key = stamps.key(settings.need("secret_key"))
-        self._organizations = {project: org for org, project in everybody.projects}
+        self._owners = {project: org for org, project in everybody.projects}
         self._patience = settings.retry_for.total_seconds()
         self._seen: set[UUID] = set()
 
@@ -144,10 +144,8 @@ class _Replay:
 
     def _ready(self, letter: Letter) -> _Ready | None:
         try:
-            stamp = self._whose(letter)
-            if stamp is None:
-                return None
-            return _Ready(letter, stamp, self._again(letter))
+            project = whose(letter, self._owners, self._job.vouched, is_open=self._open)
+            return None if project is None else _Ready(letter, self._there(project), self._again(letter))
         except UnreplayableError as error:
             self._tally.fail(error.cause, letter)
             return None
@@ -156,23 +154,6 @@ class _Replay:
         if letter.is_otlp and self._job.to:
             raise UnreplayableError("otlp_history")
         return again(letter, self._limits, self._now)
-
-    def _whose(self, letter: Letter) -> Stamp | None:
-        """Return whose a letter is; None if it is not of the project that is wanted."""
-        if letter.project_id:
-            return self._there((letter.org_id, letter.project_id))
-        org, project = claimed(letter)
-        vouched = self._job.vouched
-        if vouched is not None:
-            owner = self._organizations.get(vouched)
-            named_another = project not in (None, vouched) or (owner and org not in (None, owner))
-            return None if named_another else self._there((owner or org or letter.org_id, vouched))
-        if org is None or project is None:
-            raise UnreplayableError("no_tenant")
-        if not self._open:
-            # Nobody has checked a key: whoever can write to the topic could have named this tenant.
-            raise UnreplayableError("unproven")
-        return self._there((org, project))
 
     def _there(self, project: tuple[UUID, UUID]) -> Stamp:
         if project[0] not in self._everybody.organizations:
