@@ -10,6 +10,9 @@ from datetime import datetime
 
 import asyncpg
 
+RESET = "augentis ledger reset"
+"""The owner of a partition that an operator has set, until a worker claims it."""
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 
@@ -28,6 +31,77 @@ class Claim:
 
     next_offset: int
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A ledger row, for people."""
+
+    place: Place
+    next_offset: int
+    owner: str
+    topic_id: str
+    caught_up_at: datetime | None
+    reset_at: datetime | None
+    reset_from: int | None
+    reset_reason: str | None
+
+
+async def standing(connection: Connection, consumer: str, topic: str | None = None) -> list[Standing]:
+    """Return where a consumer stands, in all topics or in one."""
+    rows = await connection.fetch(
+        """SELECT topic, partition, next_offset, owner, topic_id, caught_up_at,
+                  reset_at, reset_from, reset_reason
+           FROM partition_ledger WHERE consumer = $1 AND topic = coalesce($2, topic)
+           ORDER BY topic, partition""",
+        consumer,
+        topic,
+    )
+    return [Standing(Place(consumer, *row[:2]), *row[2:]) for row in rows]
+
+
+async def reset(connection: Connection, place: Place, offset: int, topic_id: str, reason: str) -> None:
+    """Set where a partition is read on, and fence whoever holds it."""
+    await connection.execute(
+        """INSERT INTO partition_ledger AS l
+               (consumer, topic, partition, next_offset, epoch, owner, topic_id, reset_reason,
+                fresh_at, reset_at)
+           VALUES ($1, $2, $3, $4, 1, $5, $6, $7, clock_timestamp(), clock_timestamp())
+           ON CONFLICT (consumer, topic, partition) DO UPDATE SET
+               next_offset = EXCLUDED.next_offset, epoch = l.epoch + 1, owner = EXCLUDED.owner,
+               topic_id = EXCLUDED.topic_id, caught_up_at = NULL, fresh_at = EXCLUDED.fresh_at,
+               reset_at = EXCLUDED.reset_at, reset_from = l.next_offset,
+               reset_reason = EXCLUDED.reset_reason""",
+        place.consumer,
+        place.topic,
+        place.partition,
+        offset,
+        RESET,
+        topic_id,
+        reason,
+    )
+
+
+async def drop(connection: Connection, place: Place) -> None:
+    """Forget a partition that the topic no longer has: it would hold hours open."""
+    await connection.execute(
+        "DELETE FROM partition_ledger WHERE consumer = $1 AND topic = $2 AND partition = $3",
+        place.consumer,
+        place.topic,
+        place.partition,
+    )
+
+
+async def were_reset(connection: Connection, places: Sequence[Place]) -> list[Place]:
+    """Return those of `places` that an operator has set and nobody has claimed since."""
+    rows = await connection.fetch(
+        """SELECT consumer, topic, partition FROM partition_ledger
+           WHERE owner = $4 AND (consumer, topic, partition) IN (
+               SELECT * FROM unnest($1::text[], $2::text[], $3::int[]))""",
+        *_columns(places),
+        RESET,
+    )
+    return [Place(*row) for row in rows]
 
 
 async def known(connection: Connection, places: Sequence[Place]) -> set[Place]:

@@ -13,8 +13,9 @@ import asyncpg
 from faust.types import TP
 
 from storage import ledger
-from storage.ledger import Claim, Place
+from storage.ledger import Claim, Connection, Place
 from streams.chunks import Look
+from streams.errors import FencedError
 from streams.holdings import Holding, Holdings
 from streams.transport import ChunkConsumer
 
@@ -36,12 +37,25 @@ class Heartbeat:
         self._marks: deque[Mark] = deque(maxlen=_REMEMBERED)
 
     async def beat(self, consumer: ChunkConsumer) -> None:
-        """Note what was read to its end since the last beats."""
+        """Note what was read to its end since the last beats.
+
+        Raises:
+            FencedError: an operator has set the ledger of a partition that this worker holds.
+        """
         async with self._pool.acquire() as connection:
+            await self._heed_resets(connection)
             held = self._at_end(consumer)
             if held:
                 await ledger.caught_up(connection, held)
             self._marks.append(Mark(await ledger.now(connection), time.time()))
+
+    async def _heed_resets(self, connection: Connection) -> None:
+        # A partition to which nothing comes would never find out that it is to be read again.
+        places = [holding.place for holding in self._holdings.all()]
+        for place in await ledger.were_reset(connection, places):
+            raise FencedError(
+                f"{place.topic}[{place.partition}]: its ledger was reset by an operator; restart"
+            )
 
     def _at_end(self, consumer: ChunkConsumer) -> dict[Place, tuple[Claim, datetime]]:
         looks = consumer.thread.looks

@@ -6,12 +6,20 @@ written here, out of aiokafka's own building blocks.
 
 from collections.abc import Iterable, Sequence
 from io import BytesIO
+from typing import NamedTuple
 from uuid import UUID
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
+
+
+class Topic(NamedTuple):
+    """Which topic it is, and how many partitions it has now."""
+
+    id: str
+    partitions: int
 
 
 class Uuid:
@@ -98,17 +106,17 @@ class _MetadataOfTopics(Request[_Question]):  # type: ignore[misc]
         return request_struct_class(wanted, False, False, {})
 
 
-async def topic_ids(client: AIOKafkaClient, topics: Iterable[str]) -> dict[str, str]:
-    """Return the id of each of `topics`.
+async def look_up(client: AIOKafkaClient, topics: Iterable[str]) -> dict[str, Topic]:
+    """Return what Kafka says of each of `topics`.
 
     Raises:
         KafkaError: no broker answers, or a topic is not there.
     """
     answer = await client.send(client.get_random_node(), _MetadataOfTopics(sorted(topics)))
     found = {}
-    for error_code, topic, topic_id, *_ in answer.topics:
+    for error_code, topic, topic_id, _, partitions, *_ in answer.topics:
         if error_code:
             error: type[KafkaError] = for_code(error_code)
             raise error(topic)
-        found[topic] = str(topic_id)
+        found[topic] = Topic(str(topic_id), len(partitions))
     return found

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import aiokafka
-from aiokafka.errors import NoOffsetForPartitionError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import (
     AIOKafkaConsumerThread,
     Consumer,
@@ -24,6 +24,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.chunks import Chunk, Look, cut
+from streams.errors import LedgerMismatchError
 
 Positions = Mapping[TP, int]
 BUSY_WAIT_SECONDS = 0.02
@@ -46,6 +47,19 @@ class ChunkThread(AIOKafkaConsumerThread):
         # The pause of an idle long poll, 1.5 s in Faust: everything asked of the consumer queues behind it.
         consumer._fetch_max_wait_ms = 500  # noqa: SLF001
         return consumer
+
+    async def look_for_partitions(self) -> None:
+        """Ask the brokers which partitions there are, and join anew: the group shares them out again."""
+        await self.call_thread(self._look_for_partitions)
+
+    async def _look_for_partitions(self) -> None:
+        consumer = self._ensure_consumer()
+        await consumer._client.force_metadata_update()  # noqa: SLF001
+        consumer._coordinator.request_rejoin()  # noqa: SLF001
+
+    def leave_for_good(self) -> None:
+        """Leave the group when this ends, as a static member otherwise would not: nobody waits for it."""
+        self._ensure_consumer()._coordinator._group_instance_id = None  # noqa: SLF001
 
     async def start_at(self, positions: Positions, token: int) -> None:
         """Seek to `positions`; chunks from now on carry `token`."""
@@ -74,6 +88,8 @@ class ChunkThread(AIOKafkaConsumerThread):
             records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         except NoOffsetForPartitionError:
             return {}  # assigned, and aiokafka was faster than the claim, which says where to begin
+        except OffsetOutOfRangeError as error:
+            raise await self._mismatch(consumer) from error
         if token == self.token:
             return self._chunks(consumer, records)
         # A claim came in between. What was drained behind its seek would be missing: read it again.
@@ -81,6 +97,13 @@ class ChunkThread(AIOKafkaConsumerThread):
             if tp in self._covered and _state(consumer, tp):
                 consumer.seek(tp, self._covered[tp])
         return {}
+
+    async def _mismatch(self, consumer: aiokafka.AIOKafkaConsumer) -> LedgerMismatchError:
+        """Return the error of offsets that the log no longer has, or does not have yet."""
+        stands = dict(self._covered)
+        begins = await consumer.beginning_offsets(list(stands))
+        ends = await consumer.end_offsets(list(stands))
+        return out_of_log({tp: (begins[tp], offset, ends[tp]) for tp, offset in stands.items()})
 
     def _chunks(
         self, consumer: aiokafka.AIOKafkaConsumer, records: Mapping[TP, Any]
@@ -103,6 +126,25 @@ class ChunkThread(AIOKafkaConsumerThread):
                 ]
                 self._covered[tp] = end
         return chunks
+
+
+def out_of_log(places: Mapping[TP, tuple[int, int, int]]) -> LedgerMismatchError:
+    """Return the error of places whose (log's begin, ledger, log's end) do not agree."""
+    wrong, topics = [], []
+    for tp, (begins, stands, ends) in sorted(places.items()):
+        where = f"{tp.topic}[{tp.partition}]"
+        if stands < begins:
+            wrong.append(f"{where}: offsets {stands} to {begins - 1} were deleted before they were read")
+        elif stands > ends:
+            wrong.append(f"{where}: the ledger stands at {stands}, and the log ends at {ends}")
+        else:
+            continue
+        topics.append(tp.topic)
+    topic = topics[0] if topics else "TOPIC"
+    return LedgerMismatchError(
+        f"{'; '.join(wrong) or 'the log had not what the ledger asked for'}."
+        f" To go on: `augentis ledger reset {topic} --to earliest --reason ...` (docs/operations.md)"
+    )
 
 
 def _state(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:

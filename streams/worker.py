@@ -31,6 +31,7 @@ from streams.directory import SnapshotDirectory
 from streams.errors import WorkerError, exit_code
 from streams.fold import Arrival, Limits
 from streams.formats import Native
+from streams.group_watch import GroupWatch
 from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
 from streams.ingest import Ingest
@@ -99,7 +100,8 @@ class Worker:
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._holdings = Holdings(pool, GROUP, owner, settings.retry_for, watch.ids)
         self._app = make_app(settings, name)
-        cast(LedgerTransport, self._app.transport).on_claim = self._holdings.claim
+        cast(LedgerTransport, self._app.transport).on_claim = self._claim
+        watch.on_added = self._look_for_partitions
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
         self._heartbeat = Heartbeat(pool, self._holdings)
         self._uses = KeyUses()
@@ -148,6 +150,18 @@ class Worker:
             self._fail(error)
             await asyncio.Event().wait()  # nothing more of this stream
 
+    async def _claim(self, consumer: ChunkConsumer) -> None:
+        """Claim; a failure ends the worker, where Faust would only log it."""
+        try:
+            await self._holdings.claim(consumer)
+        except WorkerError as error:
+            self._fail(error)
+            raise
+
+    async def _look_for_partitions(self) -> None:
+        if self._app.started:
+            await cast(ChunkConsumer, self._app.consumer).thread.look_for_partitions()
+
     def _fail(self, error: BaseException) -> None:
         if not self._failure.done():
             self._failure.set_exception(error)
@@ -177,10 +191,13 @@ class Worker:
             self._every(FORGET_EVERY, self._forget_letters, "forgetting dead letters"),
             self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
             self._watch.run(),
+            GroupWatch(self._settings, GROUP, self._watch, self._look_for_partitions).run(),
             watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),
         ]
 
     async def _consume(self) -> None:
+        # Before the first chunk: it may be the first of a week or a month for which nobody made a place.
+        await patiently(self._months.keep, self._settings.retry_for, "making months ahead")
         await self._app.start()
         log.info("worker is up")
         await self._app.wait_until_stopped()

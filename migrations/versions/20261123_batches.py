@@ -14,16 +14,24 @@ depends_on = None
 WORKER, KEEPER = "augentis_worker", "augentis_keeper"
 FUNCTIONS = ("public.ensure_batch_weeks(date[])", "public.drop_batch_weeks(date)")
 
+# A partition that its topic no longer has is forgotten by `augentis ledger reset`, with the worker's login.
+LEDGER_ROWS_GO = (
+    f"GRANT DELETE ON partition_ledger TO {WORKER}",
+    f"CREATE POLICY worker_delete ON partition_ledger FOR DELETE TO {WORKER} USING (true)",
+)
+
 
 def upgrade() -> None:
     run_file("20261123_batches.sql")
     # A batch is noted and asked for, never changed; whole weeks are dropped by the keeper's function.
-    for statement in (*_open("SELECT", "INSERT"), *_handed_over(), *_moved()):
+    for statement in (*_open("SELECT", "INSERT"), *_handed_over(), *_moved(), *LEDGER_ROWS_GO):
         op.execute(statement)
 
 
 def downgrade() -> None:
     run_file("20261123_batches_down.sql")
+    op.execute("DROP POLICY worker_delete ON partition_ledger")
+    op.execute(f"REVOKE DELETE ON partition_ledger FROM {WORKER}")
     for statement in _open("SELECT", "INSERT", "UPDATE", "DELETE"):
         op.execute(statement)
 
