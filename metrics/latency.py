@@ -45,12 +45,14 @@ class LatencyBuckets:
         return np.array(sorted(self.counts.items()), dtype=_ROW).tobytes() if self.counts else None
 
     def __or__(self, other: Self) -> Self:
-        """Return the counts of both together."""
+        """Return the counts of both together; counts that are taken back are negative in their part."""
         if not self.counts or not other.counts:
             return self if self.counts else other
         merged = dict(self.counts)
         for bucket, count in other.counts.items():
             merged[bucket] = merged.get(bucket, 0) + count
+        if 0 in merged.values():  # one part had taken back what another had added
+            merged = {bucket: count for bucket, count in merged.items() if count}
         return type(self)(merged)
 
     def median(self) -> float | None:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from metrics.cell import Cell
+from metrics.cell import Cell, Measure
 from metrics.names import UNITS, Metric
 from storage import history
 from storage.ledger import Connection
@@ -70,6 +70,10 @@ class HourCell:
     cohort: str
     feature: str
     cell: Cell
+
+    def measure(self) -> Measure | None:
+        """Return its value, None where nothing is counted: an earlier point may have taken it all back."""
+        return self.cell.measure(self.metric) if self.cell.samples else None
 
 
 async def closable(
@@ -201,8 +205,14 @@ def merged(rows: Sequence[Any]) -> list[HourCell]:
 async def write_telemetry(
     connection: Connection, project: Closable, hours: Sequence[HourCell], final_before: datetime
 ) -> int:
-    """Upsert Telemetry rows, each a revision later than before; return how many."""
-    rows = [(each, measure) for each in hours if (measure := each.cell.measure(each.metric))]
+    """Upsert Telemetry rows, each a revision later than before; return how many.
+
+    An hour of which nothing is left has none.
+    """
+    measured = [(each, each.measure()) for each in hours]
+    rows = [(each, measure) for each, measure in measured if measure]
+    if len(rows) < len(measured):
+        await _take_back(connection, project, [each for each, measure in measured if not measure])
     await connection.execute(
         """INSERT INTO telemetry AS t (org_id, project_id, timestamp, metric_name, cohort, feature, id,
                metric_value, unit, numerator, denominator, sample_count, user_count,
@@ -239,6 +249,25 @@ async def write_telemetry(
         final_before,
     )
     return len(rows)
+
+
+async def _take_back(connection: Connection, project: Closable, hours: Sequence[HourCell]) -> None:
+    await connection.execute(
+        """DELETE FROM telemetry AS t
+           USING unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[])
+                 AS g (timestamp, metric_name, cohort, feature)
+           WHERE t.org_id = $1 AND t.project_id = $2 AND t.timestamp = g.timestamp
+             AND t.metric_name = g.metric_name AND t.cohort = g.cohort AND t.feature = g.feature
+             AND t.timestamp BETWEEN $7 AND $8""",
+        project.org_id,
+        project.project_id,
+        [each.hour for each in hours],
+        [str(each.metric) for each in hours],
+        [each.cohort for each in hours],
+        [each.feature for each in hours],
+        min(each.hour for each in hours),
+        max(each.hour for each in hours),
+    )
 
 
 async def mark_clean(connection: Connection, rows: Sequence[Any]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+import asyncpg
+
 from storage.ledger import Connection
 from storage.series import SeriesName
 from storage.watermarks import ProjectKey
@@ -43,6 +45,9 @@ A = TypeVar("A", bound=Arrived)
 class Format(Protocol[A]):
     """How the records of a topic become cells."""
 
+    async def refresh(self, pool: asyncpg.Pool) -> None:
+        """Look anew at what the database says of the format, if it is time to."""
+
     def admit(self, records: Sequence[Record], directory: Directory) -> tuple[list[A], list[Refusal]]:
         """Decode `records`, in memory alone; what cannot be read or belongs to nobody known is refused."""
 
@@ -66,6 +71,9 @@ class Native:
 
     def __init__(self, limits: Limits) -> None:
         self._limits, self._folder = limits, Folder(limits)
+
+    async def refresh(self, pool: asyncpg.Pool) -> None:
+        """Nothing about it is in the database."""
 
     def admit(self, records: Sequence[Record], directory: Directory) -> tuple[list[Arrival], list[Refusal]]:
         """Decode `records`, and ask `directory` whose they are."""

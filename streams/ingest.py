@@ -104,6 +104,7 @@ class Ingest(Generic[A]):
     async def _admit(self, chunk: Chunk) -> tuple[list[A], list[Refusal]]:
         if self._directory.stale():
             await self._directory.refresh(self._pool)
+        await self._format.refresh(self._pool)
         found = self._format.admit(chunk.records, self._directory)
         if self._directory.taken_at < chunk.fetched_at and any(r.reason in _MAY_BE_NEW for r in found[1]):
             # Made between the snapshot and the message: a new look decides, once a chunk.

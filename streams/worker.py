@@ -29,8 +29,8 @@ from streams.database_watch import watch_database
 from streams.detect import Detect
 from streams.directory import SnapshotDirectory
 from streams.errors import WorkerError, exit_code
-from streams.fold import Arrival, Limits
-from streams.formats import Native
+from streams.fold import Limits
+from streams.formats import A, Format, Native
 from streams.group_watch import GroupWatch
 from streams.heartbeat import Heartbeat
 from streams.holdings import Holdings
@@ -40,6 +40,9 @@ from streams.key_uses import KeyUses
 from streams.lanes import Lanes
 from streams.logs import configure
 from streams.months import Months
+from streams.otlp.format import Otlp
+from streams.otlp.format import forget as forget_points
+from streams.otlp.mappings import Mappings
 from streams.outage import patiently
 from streams.parking import Gate
 from streams.stopping import Stop
@@ -53,7 +56,7 @@ NOTE_EVERY = 1.0
 FORGET_EVERY = 600.0
 MONTHS_EVERY = 600.0
 STOP_SECONDS = 5.0
-READ_TOPICS = ("raw_metrics", "backfill_metrics", CLOSED)
+READ_TOPICS = ("raw_metrics", "backfill_metrics", "otlp_metrics", CLOSED)
 Take = Callable[[Chunk, timedelta], Awaitable[None]]
 
 
@@ -106,26 +109,32 @@ class Worker:
         self._heartbeat = Heartbeat(pool, self._holdings)
         self._uses = KeyUses()
         self._months = Months(pool, settings.retention, settings.audit_retention)
-        live, history = self._ingest(settings.lateness), self._ingest(None)
+        live = self._ingest(Native(self._limits(settings.lateness)))
+        history = self._ingest(Native(self._limits(None)))
+        exports = self._ingest(Otlp(self._limits(settings.lateness), Mappings()))
         detect = Detect(pool, self._holdings, settings.retention, webhook=settings.webhook_url is not None)
-        self._tallies = (live.tally, history.tally)
-        for topic, take in zip(READ_TOPICS, (live.take, history.take, detect.take), strict=True):
+        self._tallies = (live.tally, history.tally, exports.tally)
+        takes = (live.take, history.take, exports.take, detect.take)
+        for topic, take in zip(READ_TOPICS, takes, strict=True):
             self._agent(self._app, topic, take)
 
-    def _ingest(self, lateness: timedelta | None) -> Ingest[Arrival]:
+    def _limits(self, lateness: timedelta | None) -> Limits:
         settings = self._settings
-        secret = settings.need("secret_key")
-        limits = Limits(
+        return Limits(
             settings.max_samples,
             settings.max_message_bytes,
             _seconds(lateness),
             settings.future_tolerance.total_seconds(),
             _seconds(settings.retention),
         )
+
+    def _ingest(self, format_: Format[A]) -> Ingest[A]:
+        settings = self._settings
+        secret = settings.need("secret_key")
         directory = SnapshotDirectory(settings.ingest_auth, secret, self._uses)
         gate = Gate(directory, stamps.key(secret), seal(secret))
         return Ingest(
-            *(self._pool, self._holdings, directory, self._months, Native(limits)),
+            *(self._pool, self._holdings, directory, self._months, format_),
             gate=gate,
             most_series=settings.max_series,
             seal=seal(secret),
@@ -188,6 +197,7 @@ class Worker:
             self._every(BEAT_EVERY, self._beat, "noting what is read"),
             self._every(NOTE_EVERY, self._note, "noting the use of keys"),
             self._every(FORGET_EVERY, self._closer.forget, "forgetting old batches"),
+            self._every(FORGET_EVERY, self._forget_points, "forgetting points of OTLP series"),
             self._every(FORGET_EVERY, self._forget_letters, "forgetting dead letters"),
             self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
             self._watch.run(),
@@ -218,6 +228,9 @@ class Worker:
 
     async def _forget_letters(self) -> None:
         await dead_letters.forget(self._pool, self._settings.topic_retention)
+
+    async def _forget_points(self) -> None:
+        await forget_points(self._pool, self._settings.lateness)
 
     async def _note(self) -> None:
         await self._uses.note(self._pool)

@@ -72,7 +72,7 @@ def _is_beyond(row: OpenHour, part: Slice) -> bool:
 
 
 def _open(org_id: UUID, project_id: UUID, each: HourCell, read_at: datetime) -> OpenHour | None:
-    measure = each.cell.measure(each.metric)
+    measure = each.measure()
     if measure is None:
         return None
     return OpenHour(

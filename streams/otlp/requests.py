@@ -52,6 +52,11 @@ class Export:
     batch_id: UUID | None = None
     indices: tuple[int, ...] = ()
 
+    @property
+    def sample_count(self) -> int:
+        """Return how many points there are."""
+        return sum(len(stream.points) for stream in self.streams)
+
 
 class MalformedError(Exception):
     """The bytes are no request."""
