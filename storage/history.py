@@ -8,7 +8,7 @@ from storage.ledger import Connection
 IMPORT = "import"
 """The source that imported rows are kept under, beside the topics of samples."""
 SOURCES = ("backfill_metrics", IMPORT)
-"""They hold no hour open; a breach of days into which they came pages nobody."""
+"""With the topics bound under their names. They hold no hour open; what breaks in their days pages nobody."""
 
 
 async def hours(connection: Connection, item: Watched, start: datetime, end: datetime) -> frozenset[datetime]:

@@ -92,7 +92,7 @@ async def alerts(pool: asyncpg.Pool) -> list[str]:
 PAGED = ["kafka", "webhook"]
 
 
-@pytest.mark.parametrize("source", [BACKFILL, IMPORT])
+@pytest.mark.parametrize("source", [BACKFILL, IMPORT, f"{BACKFILL}.acme"])
 async def test_a_breach_in_history_is_reported_as_historical_and_pages_nobody(
     pool: asyncpg.Pool, place: Place, source: str
 ):
