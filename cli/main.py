@@ -38,6 +38,7 @@ COMMANDS = {
     "apply": Lazy("cli.tenants", "apply", "bring projects, artifacts and assumptions in line with a file"),
     "token": Lazy("cli.tenants", "token", "print a development token"),
     "key": Lazy("cli.keys", "app", "machine keys: create, list, revoke"),
+    "topic": Lazy("cli.topics", "app", "topics bound to one project: bind, unbind, list"),
     "org": Lazy("cli.organizations", "app", "an organisation's subscription tier, for its operator"),
     "publish": Lazy("cli.publish", "publish", "publish raw samples from a file to Kafka"),
     "check-sample": Lazy("cli.checking.command", "check_sample", "what raw messages would become"),

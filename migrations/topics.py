@@ -1,6 +1,7 @@
 """The topics: made by `augentis migrate`, never by accident, and left as they are once they exist."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ ENVELOPE_BYTES = 1 << 17
 """What a record batch may need beyond the message: a dead letter's headers, the batch's own."""
 
 Answer = TypeVar("Answer")
+_BOUND = re.compile(rf"({'|'.join(IN_TOPICS)})\.[a-zA-Z0-9._-]+", re.ASCII)
+_LONGEST = 240
 
 
 class KafkaUnreachableError(Exception):
@@ -34,6 +37,33 @@ class TopicRefusedError(Exception):
     """The brokers refuse to make a topic; the message has their reason."""
 
     exit_code = 2
+
+
+def base_of(topic: str) -> str:
+    """Return the in-topic that a bound one belongs to (`raw_metrics.acme`); any other topic is its own."""
+    return topic.partition(".")[0]
+
+
+def may_be_bound(topic: str) -> bool:
+    """Say whether a topic of this name may be bound to a project."""
+    ends_well = not topic.endswith((".dlq", ".parked"))
+    return bool(_BOUND.fullmatch(topic)) and ends_well and len(topic) <= _LONGEST
+
+
+async def make_topic(settings: Settings, topic: str) -> None:
+    """Make one topic, as its in-topic was made, unless it is there.
+
+    Raises:
+        KafkaUnreachableError: no broker answers.
+        TopicRefusedError: the brokers will not make it.
+    """
+
+    async def work(admin: Any) -> None:
+        if topic not in await _existing(admin):
+            made = await admin.create_topics([_definition(topic, settings)])
+            _raise_refusals(made.topic_errors)
+
+    await _with_admin(settings, work)
 
 
 async def pending_topics(settings: Settings) -> list[str]:
@@ -72,7 +102,7 @@ def _definition(topic: str, settings: Settings) -> NewTopic:
         "retention.ms": str(int(settings.topic_retention.total_seconds() * 1000)),
         "max.message.bytes": str(max(settings.max_message_bytes, 1_000_000) + ENVELOPE_BYTES),
     }
-    if topic in IN_TOPICS:
+    if topic in IN_TOPICS or may_be_bound(topic):
         # A replay judges "future" by when the broker had the message, whatever clock the app has.
         config["message.timestamp.type"] = "LogAppendTime"
     return NewTopic(topic, settings.topic_partitions, settings.topic_replication, topic_configs=config)

@@ -57,3 +57,15 @@ async def unbind(connection: Connection, topic: str) -> bool:
         topic,
     )
     return bool(done == "UPDATE 1")
+
+
+async def projects_named(connection: Connection, org: str, project: str) -> list[ProjectKey]:
+    """Return the projects of this name or id that are not archived; the organisation's is its slug or id."""
+    rows = await connection.fetch(
+        """SELECT p.org_id, p.id FROM project AS p JOIN organization AS o ON o.id = p.org_id
+           WHERE (o.slug = $1 OR o.id::text = $1) AND (p.name = $2 OR p.id::text = $2)
+             AND NOT p.is_archived""",
+        org,
+        project,
+    )
+    return [(row["org_id"], row["id"]) for row in rows]

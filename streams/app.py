@@ -1,6 +1,7 @@
 """The Faust app: its settings, each with the reason, and the two topics it reads."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import faust
@@ -48,14 +49,18 @@ class LedgerApp(faust.App):
         return self.ledger_transport
 
 
-def make_app(settings: Settings, name: str | None) -> LedgerApp:
-    """Return the app; `name` makes its membership static: a restart under it moves nobody's partitions."""
+def make_app(settings: Settings, name: str | None, topics: Iterable[str]) -> LedgerApp:
+    """Return the app; `name` makes its membership static: a restart under it moves nobody's partitions.
+
+    Kafka gives a static member that comes back what it had, whatever topics it asks for now: so with other
+    `topics` it is another member.
+    """
     options = client_options(settings)
     return LedgerApp(
         GROUP,
         broker=[URL(f"kafka://{server}") for server in options["bootstrap_servers"]],
         broker_credentials=_credentials(options),
-        consumer_group_instance_id=name,
+        consumer_group_instance_id=f"{name}.{_digest(topics)}" if name else None,
         # No Faust tables, no web server for them, no topics made by accident.
         store="memory://",
         web_enabled=False,
@@ -78,6 +83,10 @@ def make_app(settings: Settings, name: str | None) -> LedgerApp:
 def chunk_topic(app: LedgerApp, name: str) -> Any:
     """Return a topic whose events are chunks; Kafka's committed offsets decide nothing (acks off)."""
     return app.topic(name, value_serializer=Untouched(), key_serializer="raw", acks=False)
+
+
+def _digest(topics: Iterable[str]) -> str:
+    return hashlib.sha256(",".join(sorted(topics)).encode()).hexdigest()[:8]
 
 
 def _credentials(options: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from cryptography.fernet import Fernet
 
+from migrations.topics import base_of
 from storage import dead_letters, ledger, machine_keys, outbox
 from storage.dead_letters import Written
 from storage.ledger import Connection, Place
@@ -59,7 +60,7 @@ def report(place: Place, refusals: Sequence[Refusal]) -> None:
             place.partition,
             first.record.offset,
             first.tenant.org_id if first.tenant else "unknown",
-            place.topic,
+            base_of(place.topic),
         )
 
 
@@ -98,7 +99,7 @@ def _letter(refusal: Refusal, written: Written, seal: Fernet) -> Letter:
         headers[BATCH_HEADER] = str(batch_id)
     return Letter(
         org_id=written.org_id,
-        topic=f"{written.topic}.dlq",
+        topic=f"{base_of(written.topic)}.dlq",
         key=refusal.record.key,
         value=seal.encrypt(refusal.record.value or b""),
         headers=headers,

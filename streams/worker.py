@@ -10,15 +10,16 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any, NoReturn, cast
 
 import asyncpg
 
-from migrations.topics import pending_topics
+from migrations.topics import base_of, pending_topics
 from settings import Settings, SettingsError
-from storage import database
+from storage import bindings, database
 from storage.secrets import seal
 from streams import dead_letters, stamps
 from streams.app import GROUP, LedgerApp, chunk_topic, make_app
@@ -55,6 +56,7 @@ BEAT_EVERY = 1.0
 NOTE_EVERY = 1.0
 FORGET_EVERY = 600.0
 MONTHS_EVERY = 600.0
+BINDINGS_EVERY = 3.0
 STOP_SECONDS = 5.0
 READ_TOPICS = ("raw_metrics", "backfill_metrics", "otlp_metrics", CLOSED)
 Take = Callable[[Chunk, timedelta], Awaitable[None]]
@@ -84,25 +86,44 @@ async def _main(settings: Settings, name: str | None) -> NoReturn:
     url = settings.need("database_url_worker")
     with database.told_apart(url):
         pool = await database.worker_pool(url, name=f"augentis-worker {owner}")
-    watch = KafkaWatch(settings, READ_TOPICS)
+    bound = await _bound(pool)
+    watch = KafkaWatch(settings, (*READ_TOPICS, *bound))
     await watch.start()
-    code = await Worker(settings, name, owner, pool, watch).run()
+    worker = Worker(settings, name, owner, pool, watch, bound)
+    code = await worker.run()
+    if worker.begins_anew:
+        logging.shutdown()
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # ourselves, as we were called
     # Not by way of Python's own end: Faust's tasks and thread may hang in a broker that is gone, and what
     # is written is written.
     logging.shutdown()
     os._exit(code)
 
 
+async def _bound(pool: asyncpg.Pool) -> Collection[str]:
+    async with pool.acquire() as connection:
+        return (await bindings.bound(connection)).keys()
+
+
 class Worker:
     """Agents, closer and watches around one Faust app and one pool."""
 
+    begins_anew = False
+    """It ended because other topics are bound than those it reads."""
+
     def __init__(
-        self, settings: Settings, name: str | None, owner: str, pool: asyncpg.Pool, watch: KafkaWatch
+        self,
+        settings: Settings,
+        name: str | None,
+        owner: str,
+        pool: asyncpg.Pool,
+        watch: KafkaWatch,
+        bound: Collection[str],
     ) -> None:
-        self._settings, self._pool, self._watch = settings, pool, watch
+        self._settings, self._pool, self._watch, self._bound = settings, pool, watch, bound
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._holdings = Holdings(pool, GROUP, owner, settings.retry_for, watch.ids)
-        self._app = make_app(settings, name)
+        self._app = make_app(settings, name, (*READ_TOPICS, *bound))
         cast(LedgerTransport, self._app.transport).on_claim = self._claim
         watch.on_added = self._look_for_partitions
         self._closer = Closer(pool, GROUP, Patience(settings.grace, settings.idle_after, settings.lateness))
@@ -116,7 +137,8 @@ class Worker:
         self._tallies = (live.tally, history.tally, exports.tally)
         takes = (live.take, history.take, exports.take, detect.take)
         for topic, take in zip(READ_TOPICS, takes, strict=True):
-            self._agent(self._app, topic, take)
+            for each in (topic, *(one for one in bound if base_of(one) == topic)):
+                self._agent(self._app, each, take)
 
     def _limits(self, lateness: timedelta | None) -> Limits:
         settings = self._settings
@@ -187,6 +209,8 @@ class Worker:
             task.cancel()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(STOP_SECONDS):
+                if self.begins_anew:
+                    cast(ChunkConsumer, self._app.consumer).thread.leave_for_good()
                 await self._app.stop()
         return code
 
@@ -200,6 +224,7 @@ class Worker:
             self._every(FORGET_EVERY, self._forget_points, "forgetting points of OTLP series"),
             self._every(FORGET_EVERY, self._forget_letters, "forgetting dead letters"),
             self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
+            self._watch_bindings(),
             self._watch.run(),
             GroupWatch(self._settings, GROUP, self._watch, self._look_for_partitions).run(),
             watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),
@@ -221,6 +246,16 @@ class Worker:
         while True:
             await patiently(work, self._settings.retry_for, what)
             await asyncio.sleep(seconds)
+
+    async def _watch_bindings(self) -> None:
+        """Return when other topics are bound: Faust's agents are made before it starts."""
+        while True:
+            await asyncio.sleep(BINDINGS_EVERY)
+            bound = await patiently(lambda: _bound(self._pool), self._settings.retry_for, "reading bindings")
+            if set(bound) != set(self._bound):
+                log.info("bound topics were %s, are %s: beginning anew", sorted(self._bound), sorted(bound))
+                self.begins_anew = True
+                return
 
     async def _close(self) -> None:
         while await self._closer.tick():

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.kafka import looking, partitions, reached
+from migrations.topics import base_of
 from settings import Settings
 from streams.replays import Letter, read
 
@@ -29,7 +30,7 @@ async def letters(
     known = await partitions(settings)
     places = [
         TopicPartition(name, part)
-        for name in (f"{topic}.dlq" for topic in topics)
+        for name in sorted({f"{base_of(topic)}.dlq" for topic in topics})
         for part in known.get(name, ())
     ]
     if not places:
