@@ -114,10 +114,10 @@ def decode(raw: bytes, max_samples: int, max_bytes: int) -> Message:
         raise Refused(Reason.TOO_LARGE, f"{len(raw)} bytes are more than {max_bytes}")
     try:
         message = _typed(_DECODER.decode(raw))
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Also for what msgspec takes for no JSON: half of a surrogate pair, as of a text cut in the middle
+        # of an emoji, is about its sample alone.
         message = _leniently(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(Reason.NOT_JSON, str(error)) from None
     count = message.sample_count
     if count > max_samples:
         raise Refused(Reason.TOO_LARGE, f"{count} samples are more than {max_samples}")
@@ -140,7 +140,7 @@ def _leniently(raw: bytes) -> Message:
     try:
         # The standard library takes numbers that no float holds, which are JSON: they become infinite, and
         # are refused with their samples alone.
-        body = json.loads(raw, parse_int=float, parse_constant=_no_constant)
+        body = json.loads(raw.decode(), parse_int=float, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(Reason.NOT_JSON, str(error)) from None
     head = _head(body)
@@ -167,7 +167,7 @@ class _Head(msgspec.Struct):
 def _head(body: Any) -> _Head:
     try:
         return msgspec.convert(body, _Head)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise Refused(Reason.BAD_SCHEMA, str(error)) from None
 
 
@@ -177,7 +177,8 @@ def _add(message: Message, index: int, item: Any) -> None:
     try:
         message.samples.append(msgspec.convert(item, Sample))
         message.indices.append(index)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        # Half of a surrogate pair, where msgspec looks into a text: as metric, number or time.
         message.unreadable.setdefault(_reason(str(error)), []).append(index)
 
 

@@ -170,6 +170,21 @@ def test_a_number_that_no_float_holds_does_not_either(field, number):
     assert message.samples[-1].value == 30
 
 
+@pytest.mark.parametrize("field", ["metric_name", "value", "of", "timestamp", "unit", "cohort"])
+def test_half_of_a_surrogate_pair_is_about_its_sample_alone(field):
+    """A text that was cut in the middle of an emoji."""
+    message = read(batch([sample(10), {**sample(20), field: "\ud83d"}, sample(30)]))
+    assert [s.value for s in message.samples if s.value != 20] == [10, 30]
+    refused = [] if field in {"unit", "cohort", "timestamp"} else [[1]]  # these are judged later
+    assert list((message.unreadable or {}).values()) == refused
+
+
+@pytest.mark.parametrize("more", [{}, {"samples": [{"value": "x"}]}])
+def test_nor_does_it_stop_anybody_in_the_head(more):
+    head = {"org_id": str(ORG), "project_id": str(PROJECT), "samples": [sample(1)], "batch_id": "\ud83d"}
+    assert reason(json.dumps(head | more).encode()) is Reason.BAD_SCHEMA
+
+
 def test_a_flat_sample_with_a_bad_field_is_named_by_its_index():
     message = read(flat(**sample("bad")))
     assert message.samples == []
