@@ -47,6 +47,7 @@ COMMANDS = {
     "lag": Lazy("cli.lag", "lag", "how far behind each partition is, in offsets and event time"),
     "dlq": Lazy("cli.dlq.command", "app", "dead letters: list, show, replay"),
     "ledger": Lazy("cli.ledger", "app", "what was read of each partition: show, reset"),
+    "otlp": Lazy("cli.otlp", "app", "what OTLP data points become: preview"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
     "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),
     "api": Lazy("cli.serving", "api", "run the HTTP API"),

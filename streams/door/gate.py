@@ -5,6 +5,7 @@ the topic, and the record is its project's whatever `AUGENTIS_INGEST_AUTH` says 
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -77,13 +78,13 @@ class Gate:
         asking = _Asking([(KEY_HEADER, _bearer(authorization).encode("ascii", "replace"))])
         asked_at = time.monotonic()
         if self._directory.stale():
-            await self._look(asked_at)
+            with contextlib.suppress(*PASSING):
+                await self._look(asked_at)
         try:
             return self._passed(asking)
         except Refused:
-            # Made since the last look, perhaps.
-            if asked_at - self._directory.taken_at > LOOK_AGAIN_SECONDS:
-                await self._look(asked_at)
+            # Made since the last look, perhaps: refused now, what it sent would be lost.
+            await self._look_for(asked_at)
         try:
             return self._passed(asking)
         except Refused as refused:
@@ -135,7 +136,7 @@ class Gate:
             if self._directory.stale():
                 await self._look(time.monotonic())
             await self._uses.note(self._pool)
-        except (Refusal, *PASSING) as error:
+        except PASSING as error:
             log.warning("PostgreSQL: reading keys failed: %r", error)
 
     async def answers(self) -> bool:
@@ -151,17 +152,19 @@ class Gate:
         tenant = self._directory.tenant(asking, None, None)
         return Pass(tenant, self._directory.payer(asking), asking)
 
+    async def _look_for(self, asked_at: float) -> None:
+        try:
+            await self._look(asked_at)
+        except PASSING as error:
+            log.warning("PostgreSQL: reading keys failed: %r", error)
+            raise Refusal.away("the key cannot be looked up: send it again") from None
+
     async def _look(self, asked_at: float) -> None:
-        """Take a snapshot, once for all who wait; while there is an old one, an outage is no hindrance."""
+        """Take a snapshot that is younger than `asked_at`, once for all who wait for one."""
         async with self._looking:
-            if self._directory.taken_at >= asked_at:
-                return
-            try:
+            if self._directory.taken_at < asked_at:
+                await asyncio.sleep(self._directory.taken_at + LOOK_AGAIN_SECONDS - time.monotonic())
                 await self._directory.refresh(self._pool)
-            except PASSING as error:
-                log.warning("PostgreSQL: reading keys failed: %r", error)
-                if self._directory.taken_at == -math.inf:
-                    raise Refusal.away("the key cannot be looked up: send it again") from None
 
 
 def _bearer(authorization: str | None) -> str:

@@ -1,35 +1,45 @@
-"""What an export becomes, point by point, before the worker has it: by the rules that it judges by."""
+"""What the points of an export become, by the rules that the worker judges by, before it has them.
+
+Whether a point is too late or one series too many depends on what the worker has seen; the rest does not.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from metrics.otlp_rules import PointKind
-from streams.otlp.contributions import fault
 from streams.otlp.mapping import Mapping, Route
-from streams.otlp.readings import FaultyError, reading
-from streams.otlp.requests import NO_RECORDED_VALUE, Stream, Temporality, attributes
+from streams.otlp.points import Judge, Routes, Span, stream_name
+from streams.otlp.readings import FaultyError
+from streams.otlp.requests import Stream
 from streams.wire import Reason
+
+_NOBODY = (UUID(int=0), UUID(int=0))
+_EVER = Span(0, 2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A point, where it goes, and why it is refused (None: it counts, if it goes anywhere)."""
+    """The point at `index` of an export and where it goes: nowhere if no rule is about it, or for a fault."""
 
     stream: Stream
     index: int
     point: Any
-    routes: tuple[Route, ...]
-    fault: Reason | None
+    routes: tuple[Route, ...] = ()
+    fault: Reason | None = None
 
 
 def judge(streams: Sequence[Stream], mapping: Mapping) -> Iterator[Judged]:
-    """Yield each point with what `mapping` makes of it; its time and series are for the worker to judge."""
+    """Yield each point with what `mapping` makes of it."""
+    judging = Judge(Routes(), _NOBODY, mapping, _EVER, ())
     for stream in streams:
-        for place, point in enumerate(stream.points):
-            routes = _routes(stream, point, mapping)
-            yield Judged(stream, stream.first + place, point, routes, _fault(stream, point, routes))
+        name, is_known = stream_name(stream), mapping.knows(stream.name)
+        for index, point in enumerate(stream.points, stream.first):
+            if is_known:
+                yield _judged(judging, stream, index, point, name)
+            else:
+                yield Judged(stream, index, point)
 
 
 def rejected(streams: Sequence[Stream], mapping: Mapping) -> Counter[Reason]:
@@ -37,22 +47,9 @@ def rejected(streams: Sequence[Stream], mapping: Mapping) -> Counter[Reason]:
     return Counter(each.fault for each in judge(streams, mapping) if each.fault)
 
 
-def _routes(stream: Stream, point: Any, mapping: Mapping) -> tuple[Route, ...]:
-    if point is None or not mapping.knows(stream.name):
-        return ()
-    own = attributes(point.attributes)
-    return mapping.route(stream.name, stream.unit, stream.kind, own, stream.resource)
-
-
-def _fault(stream: Stream, point: Any, routes: Sequence[Route]) -> Reason | None:
-    if point is None:
-        return Reason.BAD_SCHEMA
-    if not routes or point.flags & NO_RECORDED_VALUE:
-        return None
-    if stream.kind is not PointKind.GAUGE and stream.temporality is Temporality.UNSPECIFIED:
-        return Reason.BAD_SCHEMA
+def _judged(judging: Judge, stream: Stream, index: int, point: Any, name: bytes | None) -> Judged:
     try:
-        read = reading(stream.kind, point)
+        found = judging.judged(stream, point, name)
     except FaultyError as error:
-        return error.reason
-    return next((found for route in routes if (found := fault(route, stream.kind, read))), None)
+        return Judged(stream, index, point, fault=error.reason)
+    return Judged(stream, index, point, found.routes if found else ())

@@ -115,7 +115,7 @@ async def site(system: System) -> AsyncIterator[Site]:
 @pytest.fixture(autouse=True)
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys are made just before they are used."""
-    monkeypatch.setattr("streams.door.gate.LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("streams.door.gate.LOOK_AGAIN_SECONDS", 0.01)
 
 
 def export(
@@ -256,7 +256,8 @@ async def test_points_that_will_be_refused_are_told(site: Site):
         histogram = metrics.add(name="http.server.request.duration", unit=unit).histogram
         histogram.aggregation_temporality = AGGREGATION_TEMPORALITY_DELTA
         for count in (1, 2):  # two are in no bucket
-            histogram.data_points.add(count=count, bucket_counts=[1, 0], explicit_bounds=[1], sum=1)
+            point = histogram.data_points.add(count=count, bucket_counts=[1, 0], explicit_bounds=[1])
+            point.time_unix_nano = time.time_ns()
     metrics.add(name="unknown.to.us").gauge.data_points.add(as_double=1)
     told = accepted(await site.post(request.SerializeToString())).partial_success
     assert (told.rejected_data_points, told.error_message) == (3, "bad_value: 2, bad_unit: 1")
@@ -453,7 +454,11 @@ async def test_without_the_database_known_keys_go_on_and_unknown_ones_come_again
         await pool.close()
         accepted(await door.post(export()))
         await gate.keep_fresh()
-        assert "send it again" in refusal(await replace(limited, http=http).post(export()), 503)
+        for unusable in (
+            await door.post(export(), key="x"),
+            await replace(limited, http=http).post(export()),
+        ):
+            assert "send it again" in refusal(unusable, 503)
         assert (await http.get("/readyz")).json()["detail"] == "no answer: PostgreSQL"
         assert (await http.get("/livez")).status_code == 200
         gate = Gate(pool, "key", site.system.secret)
