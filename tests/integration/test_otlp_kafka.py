@@ -1,10 +1,12 @@
 """What an app's SDK has told becomes what the app itself has counted, in whatever order its records come."""
 
+import asyncio
+import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from random import Random
 from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -22,16 +24,19 @@ from streams.fold import Limits, Tenant
 from streams.holdings import Holdings
 from streams.ingest import Ingest
 from streams.otlp.format import ExportArrival, Otlp
+from streams.otlp.mapping import Mapping
 from streams.parking import Gate
-from tests.databases import SECRET, Database
+from tests.databases import SECRET, Database, clone_of, create, drop
 from tests.members import FAR, PATIENCE, Consumer, Member
 from tests.otlp import HOUR, App, Clock, Told, as_json, mapping
-from tests.unit.streams.messages import KEY, LAST_HOUR, ORG, PROJECT, Record
+from tests.unit.streams.messages import KEY, LAST_HOUR, ORG, Record
 
 WEEK = 7 * 86400.0
-LIMITS = Limits(10_000, 1_000_000, WEEK, 300.0)
 START = LAST_HOUR - 6 * HOUR
 Build = Callable[[Clock, Told], list[bytes]]
+
+
+Cells = dict[tuple[int, str, str], Cell]
 
 
 class OneTenant:
@@ -39,8 +44,8 @@ class OneTenant:
 
     taken_at = float("inf")
 
-    def __init__(self) -> None:
-        self._tenant = Tenant(ORG, PROJECT, KEY)
+    def __init__(self, project: UUID) -> None:
+        self._tenant = Tenant(ORG, project, KEY)
 
     def stale(self) -> bool:
         return False
@@ -49,7 +54,7 @@ class OneTenant:
         return self._tenant
 
     def payer(self, _: object) -> None:
-        return None
+        """Nobody has a quota."""
 
 
 class Rules:
@@ -61,24 +66,34 @@ class Rules:
     def stale(self) -> bool:
         return False
 
-    def of(self, _: object) -> object:
+    def of(self, _: object) -> Mapping:
         return self._mapping
 
 
 class OtlpMember(Member):
-    """A worker's ingest of `otlp_metrics`, without Faust around it."""
+    """A worker's ingest of one partition of `otlp_metrics`, without Faust around it."""
 
-    def __init__(self, pool: asyncpg.Pool, name: str, partition: int = 0) -> None:
-        super().__init__(pool, name)
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        project: UUID,
+        partition: int = 0,
+        *,
+        most_series: int = 10_000,
+        lateness: float = WEEK,
+    ) -> None:
+        super().__init__(pool, "one")
+        self.project = project
         self.partition = TP("otlp_metrics", partition)
         self.consumer = Consumer(assigned=frozenset({self.partition}))
-        self.holdings = Holdings(pool, "otlp", name, PATIENCE, {"otlp_metrics": "made once"})
-        directory: Any = OneTenant()
+        self.holdings = Holdings(pool, str(project), "one", PATIENCE, {"otlp_metrics": "made once"})
+        directory: Any = OneTenant(project)
         rules: Any = Rules()
+        limits = Limits(10_000, 1_000_000, lateness, 300.0)
         self.otlp: Ingest[ExportArrival] = Ingest(
-            *(pool, self.holdings, directory, self.months, Otlp(LIMITS, rules)),
+            *(pool, self.holdings, directory, self.months, Otlp(limits, rules)),
             gate=Gate(directory, stamps.key(SECRET), seal(SECRET)),
-            most_series=10_000,
+            most_series=most_series,
             seal=seal(SECRET),
             clock=lambda: FAR / 1000,
         )
@@ -86,6 +101,8 @@ class OtlpMember(Member):
 
     async def tell(self, requests: Sequence[bytes], headers: Sequence[tuple[str, bytes]] = ()) -> None:
         """Count these records, as one chunk."""
+        if self._next == 0:
+            await self.again()
         records = [
             Record(self._next + place, request, FAR, headers=headers, topic="otlp_metrics")
             for place, request in enumerate(requests)
@@ -96,28 +113,32 @@ class OtlpMember(Member):
         self._next = end
 
 
+@pytest.fixture(scope="module")
+def ours(template: Database) -> Iterator[Database]:
+    """A database for all tests here: each has a project of its own."""
+    clone = clone_of(template)
+    asyncio.run(create(clone, template.name))
+    yield clone
+    asyncio.run(drop(clone))
+
+
 @pytest.fixture
-async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
-    pool = await databases.worker_pool(database.worker_url, name="otlp")
+async def pool(ours: Database) -> AsyncIterator[asyncpg.Pool]:
+    pool = await databases.worker_pool(ours.worker_url, name="otlp")
     async with pool.acquire() as connection:
         await partitions.make(connection, {month_of(LAST_HOUR)})
+        await partitions.make_ahead(connection)
     yield pool
     await pool.close()
 
 
-@dataclass(frozen=True)
-class Clean:
-    """What can be done to the database between two runs."""
-
-    pool: asyncpg.Pool
-
-    async def cells(self) -> dict[tuple[int, str, str], Cell]:
-        """Return what is known of each hour, metric and feature, of all partitions together."""
-        found: dict[tuple[int, str, str], Cell] = defaultdict(Cell)
-        for row in await self.pool.fetch("SELECT * FROM partial"):
-            key = (int(row["hour"].timestamp()), row["metric_name"], row["feature"])
-            found[key] |= cell_of(row)
-        return {key: cell for key, cell in found.items() if cell != Cell()}
+async def cells(pool: asyncpg.Pool, project: UUID) -> Cells:
+    """Return what is known of each hour, metric and feature, of all partitions together."""
+    found: Cells = defaultdict(Cell)
+    for row in await pool.fetch("SELECT * FROM partial WHERE project_id = $1", project):
+        key = (int(row["hour"].timestamp()), row["metric_name"], row["feature"])
+        found[key] |= cell_of(row)
+    return {key: cell for key, cell in found.items() if cell != Cell()}
 
 
 def instances(clock: Clock, told: Told) -> list[bytes]:
@@ -174,7 +195,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def check(cells: dict[tuple[int, str, str], Cell], told: Told, width: float = 2.1) -> None:
+def check(cells: Cells, told: Told, width: float) -> None:
     """Compare sums exactly, and medians as far as the bounds of the SDK's histograms tell (`width`)."""
     found: dict[str, Counter[int]] = defaultdict(Counter)
     for (hour, metric, feature), cell in cells.items():
@@ -200,9 +221,145 @@ def check(cells: dict[tuple[int, str, str], Cell], told: Told, width: float = 2.
 async def test_telemetry_is_what_the_app_counted(pool, clock, build: Build, width, encode):
     told = Told()
     requests = [encode(request) for request in build(clock, told)]
-    member = OtlpMember(pool, "one")
-    await member.claim()
+    member = OtlpMember(pool, uuid4())
     for first in range(0, len(requests), 5):
         await member.tell(requests[first : first + 5])
     assert sum(told.requests.values()) > 30
-    check(await Clean(pool).cells(), told, width)
+    check(await cells(pool, member.project), told, width)
+
+
+async def test_any_order_partition_and_repeat_gives_the_same(pool, clock):
+    told = Told()
+    requests = instances(clock, told)
+    outcomes = [await told_anyhow(pool, requests, Random(seed)) for seed in range(4)]
+    check(outcomes[0], told, 2.6)
+    assert outcomes[1:] == outcomes[:1] * 3
+
+
+async def told_anyhow(pool: asyncpg.Pool, requests: Sequence[bytes], random: Random) -> Cells:
+    project, records = uuid4(), [*requests, *random.choices(requests, k=10)]
+    members = [OtlpMember(pool, project, partition) for partition in range(3)]
+    random.shuffle(records)
+    while records:
+        size = random.randrange(1, 8)
+        chunk = [as_json(record) if random.random() < 0.5 else record for record in records[:size]]
+        await random.choice(members).tell(chunk)
+        del records[:size]
+    return await cells(pool, project)
+
+
+async def test_two_partitions_at_once_difference_one_after_the_other(pool, clock):
+    told = Told()
+    requests = instances(clock, told)
+    project = uuid4()
+    members = [OtlpMember(pool, project, partition) for partition in range(4)]
+    for first in range(0, len(requests), 8):
+        share = [requests[first + place : first + 8 : 4] for place in range(4)]
+        await asyncio.gather(
+            *(member.tell(records) for member, records in zip(members, share, strict=True) if records)
+        )
+    check(await cells(pool, project), told, 2.6)
+
+
+async def letters(pool: asyncpg.Pool, project: UUID) -> list[tuple[int, str, list[int]]]:
+    """Return what was refused of a project: offset, reason, indices of points."""
+    rows = await pool.fetch(
+        """SELECT record_offset, reason, indices FROM dead_letter WHERE project_id = $1
+           ORDER BY record_offset, reason""",
+        project,
+    )
+    return [(row["record_offset"], row["reason"], json.loads(row["indices"])) for row in rows]
+
+
+def gauge(*values: float, at: float = LAST_HOUR, name: str = "shop.load") -> dict[str, Any]:
+    points = [{"timeUnixNano": str(int(at * 1e9)), "asDouble": value} for value in values]
+    return {"name": name, "unit": "ms", "gauge": {"dataPoints": points}}
+
+
+def counter(*totals: tuple[float, int], started: float = 0.0) -> dict[str, Any]:
+    """A cumulative counter of checkouts: (time, total)."""
+    points = [
+        {"startTimeUnixNano": int(started * 1e9), "timeUnixNano": int(at * 1e9), "asInt": str(total)}
+        for at, total in totals
+    ]
+    data = {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True}
+    return {"name": "shop.checkouts", "sum": data}
+
+
+def request(*metrics: dict[str, Any]) -> bytes:
+    return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).encode()
+
+
+async def uses(pool: asyncpg.Pool, project: UUID) -> dict[int, int]:
+    """Return the checkouts of each hour, counted from LAST_HOUR."""
+    found = await cells(pool, project)
+    return {
+        (hour - int(LAST_HOUR)) // HOUR: cell.value_micro // 10**6
+        for (hour, metric, _), cell in found.items()
+        if metric == "feature_usage"
+    }
+
+
+async def test_a_start_that_is_not_told_begins_with_history_and_falls_by_resets(pool):
+    member = OtlpMember(pool, uuid4())
+    hours = [(LAST_HOUR - 5 * HOUR, 1000), (LAST_HOUR - 4 * HOUR, 1007), (LAST_HOUR - 3 * HOUR, 4)]
+    await member.tell([request(counter(each)) for each in hours])
+    assert await uses(pool, member.project) == {-4: 7, -3: 4}
+    await member.tell([request(counter((LAST_HOUR, 9)))])  # after a gap, all of it is the new hour's
+    await member.tell([request(counter((LAST_HOUR - HOUR, 6)))])  # and shared out when the gap is filled
+    assert await uses(pool, member.project) == {-4: 7, -3: 4, -1: 2, 0: 3}
+
+
+async def test_an_old_start_is_history_and_a_new_one_counts_from_zero(pool):
+    old, new = OtlpMember(pool, uuid4()), OtlpMember(pool, uuid4())
+    await old.tell([request(counter((LAST_HOUR, 50), started=LAST_HOUR - WEEK - 1))])
+    await new.tell([request(counter((LAST_HOUR, 50), started=LAST_HOUR - WEEK + 1))])
+    assert (await uses(pool, old.project), await uses(pool, new.project)) == ({}, {0: 50})
+
+
+async def test_points_are_refused_one_by_one_and_the_rest_counts(pool):
+    member = OtlpMember(pool, uuid4())
+    late = LAST_HOUR - WEEK - HOUR
+    await member.tell([request(counter((LAST_HOUR, 1)))])
+    await member.tell(
+        [
+            request(
+                counter((LAST_HOUR + 1, 3), (LAST_HOUR + 2, -1), (late, 1), (0, 1), started=LAST_HOUR - 60),
+                gauge(1.0, name="nobody.knows"),
+            ),
+            request(gauge(1.0, name="nobody.knows")),
+            request(counter((FAR / 1000 + 301, 1), (late, 1))),
+            b"{",
+            b"\x0a\xff",
+            json.dumps({"resourceMetrics": []}).encode(),
+            request({"name": "shop.checkouts", "sum": {"dataPoints": [{"asInt": {}}, {"flags": 1}]}}),
+        ]
+    )
+    assert await letters(pool, member.project) == [
+        (1, "bad_timestamp", [2, 3]),
+        (1, "bad_value", [1]),
+        (2, "unmapped", []),
+        (3, "future", [0]),
+        (3, "too_late", [1]),
+        (7, "bad_schema", [0]),
+    ]
+    assert await uses(pool, member.project) == {0: 3}
+
+
+async def test_what_has_no_room_leaves_no_trace_and_counts_when_it_has(pool):
+    member = OtlpMember(pool, uuid4(), most_series=0)
+    points = [request(counter((LAST_HOUR - HOUR, 5))), request(counter((LAST_HOUR, 9)))]
+    await member.tell(points)
+    assert [reason for _, reason, _ in await letters(pool, member.project)] == ["too_many_series"] * 2
+    roomy = OtlpMember(pool, member.project, partition=1)
+    await roomy.tell(points)
+    assert await uses(pool, member.project) == {0: 4}
+
+
+async def test_a_batch_id_in_the_header_makes_a_resend_of_deltas_known(pool):
+    member, batch = OtlpMember(pool, uuid4()), [("augentis-batch-id", str(uuid4()).encode())]
+    delta = counter((LAST_HOUR, 5))
+    delta["sum"]["aggregationTemporality"] = "AGGREGATION_TEMPORALITY_DELTA"
+    for headers in (batch, batch, (), ()):
+        await member.tell([request(delta)], headers)
+    assert await uses(pool, member.project) == {0: 15}
