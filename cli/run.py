@@ -14,9 +14,12 @@ def worker(
         str | None,
         typer.Option(help="Stable name of this worker in its fleet; a restart under it disturbs no other."),
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics here; by default as AUGENTIS_METRICS_PORT says.")
+    ] = None,
 ) -> None:
     """Run a worker: ingest raw samples, close hours, detect divergences."""
-    raise typer.Exit(workers.run(settings.load(), name))
+    raise typer.Exit(workers.run(settings.load(), name, metrics_port))
 
 
 def relay() -> None:

@@ -177,6 +177,25 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, alias="AUGENTIS_WEBHOOK_SECRET", description="whsec_...: signs alerts; needed with a webhook"
     )
+    cache_bytes: int = Field(
+        128 << 20,
+        alias="AUGENTIS_CACHE_BYTES",
+        ge=1 << 20,
+        description="memory a worker keeps open windows in, about; the rest is read back when it is needed",
+    )
+    metrics_port: int | None = Field(
+        None,
+        alias="AUGENTIS_METRICS_PORT",
+        ge=1,
+        le=65535,
+        description="where worker and relay serve /metrics for Prometheus; unset: nowhere",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", alias="AUGENTIS_METRICS_HOST", description="the address that /metrics is served at"
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", alias="AUGENTIS_LOG_FORMAT", description="logs as lines for people, or a JSON object a line"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="AUGENTIS_LOG_LEVEL", description="how much the long-running commands say"
     )

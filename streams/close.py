@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from storage import answers, batches, closing, outbox, series
 from storage.closing import Clock, Closable, HourCell
 from storage.ledger import Connection
 from storage.outbox import Letter
+from streams import figures
 from streams.days import completed, day_start
 
 log = logging.getLogger(__name__)
@@ -40,13 +42,19 @@ class Closer:
 
     async def tick(self) -> bool:
         """Close what can be closed; True if anything was, so that there may be more."""
-        patience = self._patience
+        patience, began = self._patience, time.monotonic()
         async with self._pool.acquire() as connection:
             projects = await closing.closable(
                 connection, self._group, patience.grace, patience.idle_after, patience.lateness
             )
-            progress = [await self._close(connection, project) for project in projects]
+            progress = [await self._timed(connection, project, began) for project in projects]
         return any(progress)
+
+    async def _timed(self, connection: Connection, project: Closable, began: float) -> bool:
+        closed = await self._close(connection, project)
+        if closed:
+            figures.CLOSE_SECONDS.observe(time.monotonic() - began)
+        return closed
 
     async def forget(self) -> None:
         """Forget batch ids that are older than any sample that is still counted, and the API's answers."""
@@ -81,6 +89,7 @@ class Closer:
                 connection, project, through, days[-1] if days else clock.day_closed_through
             )
             await outbox.put(connection, _letters(project, hours, days, clock))
+        figures.HOURS.inc(len({each.hour for each in hours}))
         return bool(hours) or through > clock.closed_through
 
 

@@ -18,6 +18,7 @@ from storage import dead_letters, ledger, machine_keys, outbox
 from storage.dead_letters import Written
 from storage.ledger import Connection, Place
 from storage.outbox import OPERATOR, Letter
+from streams import figures
 from streams.directory import KEY_HEADER
 from streams.fold import Headers, Refusal
 from streams.stamps import BATCH_HEADER
@@ -52,15 +53,25 @@ def report(place: Place, refusals: Sequence[Refusal]) -> None:
         by_reason[refusal.reason].append(refusal)
     for reason, group in by_reason.items():
         first = group[0]
+        count = sum(len(refusal.indices) or 1 for refusal in group)
+        figures.REFUSED.labels(place.topic, reason).inc(count)
         log.warning(
             "refused: %s, %d samples or messages, first %s[%d]@%d, organisation %s; kept in %s.dlq",
             reason,
-            sum(len(refusal.indices) or 1 for refusal in group),
+            count,
             place.topic,
             place.partition,
             first.record.offset,
             first.tenant.org_id if first.tenant else "unknown",
             base_of(place.topic),
+            extra={
+                "org_id": first.tenant.org_id if first.tenant else None,
+                "topic": place.topic,
+                "partition": place.partition,
+                "offset": first.record.offset,
+                "reason": str(reason),
+                "count": count,
+            },
         )
 
 

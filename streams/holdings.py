@@ -21,6 +21,7 @@ from streams.caps import Known
 from streams.chunks import Chunk
 from streams.errors import BrokenChainError, FencedError
 from streams.kafka_watch import recreated
+from streams.memory import Cells, fit
 from streams.outage import patiently
 from streams.transport import ChunkConsumer
 
@@ -34,7 +35,7 @@ class Holding:
     place: Place
     claim: Claim
     token: int
-    partials: dict[SeriesHour, Held] = field(default_factory=dict)
+    partials: Cells = field(default_factory=Cells)
     marks: dict[ProjectKey, float] = field(default_factory=dict)
     series: Known = field(default_factory=Known)
 
@@ -53,9 +54,11 @@ class Holdings:
         owner: str,
         retry_for: timedelta,
         topic_ids: Mapping[str, str],
+        most_bytes: int = 128 << 20,
     ) -> None:
         self._pool, self._group, self._owner, self._retry_for = pool, group, owner, retry_for
-        self._topic_ids = topic_ids
+        self._topic_ids, self._most_bytes = topic_ids, most_bytes
+        self._used: dict[int, Holding] = {}
         self._held: dict[TP, Holding] = {}
         self._generation: int | None = None
         self._token = 0
@@ -103,6 +106,17 @@ class Holdings:
             )
         return False
 
+    def remember(self, holding: Holding, states: Mapping[SeriesHour, Held]) -> None:
+        """Take over what was committed; beyond the limit the windows of long ago are forgotten."""
+        holding.partials.remember(states)
+        if not self._current(holding):
+            return  # nobody reads it any more
+        self._used.pop(id(holding), None)
+        self._used[id(holding)] = holding
+        lost = fit([each.partials for each in self._used.values()], self._most_bytes)
+        if any(lost):
+            log.debug("%d open windows are forgotten: they are over %d bytes", sum(lost), self._most_bytes)
+
     def _current(self, holding: Holding) -> bool:
         return self._held.get(_tp(holding.place)) is holding
 
@@ -129,7 +143,7 @@ class Holdings:
             await consumer.start_at(positions, self._token)
 
     async def _take(self, consumer: ChunkConsumer, assigned: set[TP]) -> None:
-        self._held = {}
+        self._held, self._used = {}, {}
         places = {tp: Place(self._group, tp.topic, tp.partition) for tp in sorted(assigned)}
         new = await patiently(
             lambda: self._unknown(list(places.values())), self._retry_for, "reading the ledger"

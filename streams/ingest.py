@@ -9,7 +9,7 @@ begun again when the month is there, and without those series.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
@@ -22,7 +22,7 @@ from storage.ledger import Connection
 from storage.outbox import Letter
 from storage.partials import Held, SeriesHour
 from storage.series import SeriesName
-from streams import caps, dead_letters
+from streams import caps, dead_letters, figures
 from streams.caps import TooManySeriesError
 from streams.chunks import Chunk
 from streams.directory import SnapshotDirectory
@@ -36,8 +36,6 @@ from streams.wire import Reason
 
 log = logging.getLogger(__name__)
 
-CACHED_CELLS = 10_000
-"""Partials a partition remembers; more are read back from the database when they are needed again."""
 _MAY_BE_NEW = {Reason.UNKNOWN_ORG, Reason.UNKNOWN_PROJECT, Reason.BAD_KEY}
 
 
@@ -140,10 +138,15 @@ class Ingest(Generic[A]):
                 paid = await self._gate.let_in(connection, arrivals)
                 new = await _new_only(connection, paid.arrivals)
                 folded = await self._format.fold(connection, new, holding.marks, self._clock(), barred)
-                missing = folded.cells.keys() - holding.partials.keys()
+                # At once: another partition's lane may have this one's memory cut while we wait.
+                known = {
+                    series: holding.partials[series] for series in folded.cells.keys() & holding.partials
+                }
+                missing = folded.cells.keys() - known.keys()
                 await caps.make_room(connection, holding.series, missing, self._most_series)
                 self._months.need({series.hour for series in folded.cells})
-                states = await self._states(connection, holding, folded, missing)
+                known |= await partials.load(connection, holding.place, missing) if missing else {}
+                states = _states(folded, known)
                 refused = [*refusals, *paid.refusals, *folded.refusals]
                 await self._write(connection, holding, folded, states, refused)
                 await outbox.put(connection, paid.parked)
@@ -151,16 +154,6 @@ class Ingest(Generic[A]):
             holding.series.count(missing)
             self._tell(holding, paid.parked)
             self._say(holding, len(paid.arrivals) - len(new), len(new), folded, refused)
-
-    async def _states(
-        self, connection: Connection, holding: Holding, folded: Folded, missing: Collection[SeriesHour]
-    ) -> dict[SeriesHour, Held]:
-        loaded = await partials.load(connection, holding.place, missing) if missing else {}
-        states = {}
-        for series, cell in folded.cells.items():
-            before = holding.partials.get(series) or loaded.get(series)
-            states[series] = Held(before.cell | cell, before.revision + 1) if before else Held(cell, 1)
-        return states
 
     async def _write(
         self,
@@ -181,20 +174,27 @@ class Ingest(Generic[A]):
     def _remember(
         self, holding: Holding, chunk: Chunk, folded: Folded, states: dict[SeriesHour, Held]
     ) -> None:
-        if len(holding.partials) + len(states) > CACHED_CELLS:
-            holding.partials.clear()
-        holding.partials.update(states)
+        self._holdings.remember(holding, states)
         for project, seen in folded.seen.items():
             holding.marks[project] = max(holding.marks.get(project, 0.0), seen.newest)
         holding.advanced(chunk.end)
 
     def _tell(self, holding: Holding, parked: Sequence[Letter]) -> None:
         self.tally.parked += len(parked)
+        figures.PARKED.labels(holding.place.topic).inc(len(parked))
         if parked:
             place = holding.place
             log.info("%s[%d]: %d messages over a quota are parked", place.topic, place.partition, len(parked))
 
     def _say(self, holding: Holding, repeats: int, new: int, folded: Folded, refused: list[Refusal]) -> None:
+        topic = holding.place.topic
+        for figure, amount in (
+            (figures.TRANSACTIONS, 1),
+            (figures.MESSAGES, new),
+            (figures.SAMPLES, folded.samples),
+            (figures.REPEATS, repeats),
+        ):
+            figure.labels(topic).inc(amount)
         self.tally.messages += new
         self.tally.last_commit = time.monotonic()
         self.tally.samples += folded.samples
@@ -204,6 +204,14 @@ class Ingest(Generic[A]):
             dead_letters.report(holding.place, refused)
         if repeats:
             log.info("%s[%d]: %d repeats dropped", holding.place.topic, holding.place.partition, repeats)
+
+
+def _states(folded: Folded, known: Mapping[SeriesHour, Held]) -> dict[SeriesHour, Held]:
+    states = {}
+    for series, cell in folded.cells.items():
+        before = known.get(series)
+        states[series] = Held(before.cell | cell, before.revision + 1) if before else Held(cell, 1)
+    return states
 
 
 async def _new_only(connection: Connection, arrivals: Sequence[A]) -> list[A]:

@@ -16,6 +16,7 @@ from tenacity import (
 )
 
 from storage.database import AWAY
+from streams import figures
 from streams.errors import GaveUpError
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ async def patiently(work: Callable[[], Awaitable[Result]], limit: timedelta, wha
 
 def _say(state: RetryCallState, what: str) -> None:
     error = state.outcome.exception() if state.outcome else None
+    figures.RETRIES.labels(what).inc()
     log.warning(
         "PostgreSQL: %s failed, attempt %d, trying again for %.0f s so far: %r",
         what,

@@ -38,7 +38,7 @@ def run(settings: Settings, listener: socket.socket) -> None:
         DatabaseUnreachableError: PostgreSQL is away at the start.
         KafkaUnreachableError: Kafka is away at the start.
     """
-    configure(settings.log_level)
+    configure(settings.log_level, settings.log_format)
     asyncio.run(_main(settings, listener))
 
 

@@ -23,6 +23,7 @@ from settings.kafka import client_options
 from storage import database, outbox
 from storage.outbox import Due
 from storage.secrets import seal
+from streams import figures
 from streams.alerts import TOPIC as ALERTS
 from streams.database_watch import watch_database
 from streams.errors import exit_code
@@ -52,7 +53,8 @@ def run(settings: Settings) -> NoReturn:
         DatabaseUnreachableError: PostgreSQL is away at the start.
         KafkaUnreachableError: Kafka is away at the start.
     """
-    configure(settings.log_level)
+    configure(settings.log_level, settings.log_format)
+    figures.serve(settings, settings.metrics_port)
     asyncio.run(_main(settings))
     raise AssertionError("the relay ends its process")
 
@@ -149,6 +151,7 @@ class KafkaRelay:
             if letters:
                 await self._send(letters)
                 await outbox.drop(connection, letters)
+                figures.RELAYED.labels("kafka").inc(len(letters))
             return len(letters)
 
     async def _send(self, letters: list[Due]) -> None:
@@ -188,6 +191,7 @@ class WebhookRelay:
         async with self._pool.acquire() as connection:
             if answer.accepted:
                 await outbox.delivered(connection, due)
+                figures.RELAYED.labels("webhook").inc()
                 return
             wait = answer.retry_after or min(timedelta(seconds=2**due.attempts), LONGEST_WAIT)
             log.warning("webhook: attempt %d not accepted (%s), again in %s", due.attempts, answer.said, wait)
