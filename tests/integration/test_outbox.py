@@ -7,6 +7,7 @@ import pytest
 
 from storage import database as databases
 from storage import outbox
+from storage.ledger import Connection
 from storage.outbox import OPERATOR, Letter
 from tests.databases import Database
 
@@ -43,3 +44,25 @@ async def test_another_relay_takes_the_next(pool):
     async with pool.acquire() as one, one.transaction(), pool.acquire() as other, other.transaction():
         assert sizes(await outbox.take_for_kafka(one, 2)) == [1, 9]
         assert sizes(await outbox.take_for_kafka(other, 9)) == [1, 1]
+
+
+async def test_what_waits_is_found_by_the_index_however_much_it_is(database: Database, pool):
+    async with database.superuser() as connection:
+        await connection.execute(
+            """INSERT INTO outbox (org_id, destination, topic, value)
+               SELECT '00000000-0000-0000-0000-000000000000', 'kafka', 'topic', 'x'
+               FROM generate_series(1, 20000); ANALYZE outbox"""
+        )
+    async with pool.acquire() as connection, connection.transaction():
+        before = await _read(connection)
+        assert len(await outbox.take_for_kafka(connection, 100)) == 100
+        assert await _read(connection) - before < 2000
+
+
+async def _read(connection: Connection) -> int:
+    """How many rows this transaction has read of the table, by scan or by index."""
+    found: int = await connection.fetchval(
+        """SELECT pg_stat_get_xact_tuples_returned('outbox'::regclass)
+                + pg_stat_get_xact_tuples_fetched('outbox'::regclass)"""
+    )
+    return found
