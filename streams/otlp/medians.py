@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
+from metrics.fixed import LARGEST
 from metrics.latency import GAMMA, LatencyBuckets
 from streams.otlp.readings import Explicit, Exponential
 
@@ -43,7 +44,7 @@ def _places(low: float, high: float) -> tuple[int, ...]:
 
 
 def _bucket(value: float) -> int:
-    (bucket,) = LatencyBuckets.of([value]).counts
+    (bucket,) = LatencyBuckets.of([min(value, LARGEST)]).counts
     return bucket
 
 
