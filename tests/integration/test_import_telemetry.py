@@ -257,6 +257,19 @@ def test_years_close_in_steps_and_keep_no_live_hour_open(company: Company, tmp_p
     values = [(row["timestamp"], int(row["metric_value"])) for row in company.rows()]
     assert values[-1] == (live, 9)
     assert {value for _, value in values[:-1]} == {5}
+
+    async def come_on(pool: asyncpg.Pool) -> Any:
+        seen = {(company.org, company.project): (live.timestamp(), live.timestamp() + 10800)}
+        async with pool.acquire() as connection:
+            await watermarks.advance(connection, STREAM, seen)
+        await tick(pool)
+        return await pool.fetchval(
+            "SELECT closed_through FROM project_clock WHERE project_id = $1", company.project
+        )
+
+    # An hour without a sample is closed as promptly.
+    assert company.ask(come_on) == live + timedelta(hours=3)
+    assert 5 in {int(row["metric_value"]) for row in company.rows()}
     company.closed()
     assert {int(row["metric_value"]) for row in company.rows()[:-1]} == {6}
 
