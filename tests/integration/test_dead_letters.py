@@ -6,29 +6,42 @@ organisation when nothing stood in their way.
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import typer
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
+from cli.dlq import command
 from cli.dlq.replaying import Job, Tally, replay
+from cli.exits import AnswerIsNo
+from cli.lag import lag
 from settings import Settings
 from storage import machine_keys
 from storage.dead_letters import Wanted
 from streams import stamps
-from streams.replays import BACKFILL
+from streams.replays import BACKFILL, OTLP
 from streams.stamps import Stamp
 from streams.wire import Reason
-from tests.streaming import NOW, RAW, Project, System, eventually, sample
+from tests.streaming import NOW, OURS, RAW, Project, System, eventually, sample
 
 TOLERANCE = timedelta(seconds=1)
+CAP = 10
+MICRO = 1_000_000
+ENVIRONMENT = {
+    "AUGENTIS_INGEST_AUTH": "key",
+    "AUGENTIS_FUTURE_TOLERANCE": "1s",
+    "AUGENTIS_MAX_SERIES": str(CAP),
+}
 
 
 @pytest.fixture(scope="module")
 def running(system: System) -> Iterator[System]:
-    with system.worker(AUGENTIS_INGEST_AUTH="key", AUGENTIS_FUTURE_TOLERANCE="1s"), system.process("relay"):
+    with system.worker(**ENVIRONMENT), system.process("relay"):
         yield system
 
 
@@ -65,7 +78,13 @@ async def send_cleanly(system: System, project: Project, *messages: bytes, topic
 
 
 async def replayed(
-    system: System, reason: Reason, project: Project | None, to: str | None = None, *, dry: bool = False
+    system: System,
+    reason: Reason,
+    project: Project | None,
+    to: str | None = None,
+    *,
+    dry: bool = False,
+    wait_for: str = RAW,
 ) -> Tally:
     """Replay when the relay has brought Kafka what there is, and wait until it is read."""
 
@@ -76,7 +95,7 @@ async def replayed(
     tally = Tally()
     job = Job(Wanted(reason, project_id=project.id if project else None), to, dry)
     await replay(settings(system), job, tally, lambda _done, _total: None)
-    await system.read(to or RAW)
+    await system.read(to or wait_for)
     return tally
 
 
@@ -189,39 +208,110 @@ async def test_what_came_too_late_goes_in_as_history(running: System):
     assert len(await counted(system, project)) == 2
 
 
-async def test_the_commands_count_explain_and_say_no(running: System):
+@pytest.fixture
+def printed(
+    system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[], Any]:
+    """What the last command has printed; commands of this test have the system's environment."""
+    for name, value in system.environment(**ENVIRONMENT).items():
+        if name.startswith(OURS):
+            monkeypatch.setenv(name, value)
+    return lambda: json.loads(capsys.readouterr().out)
+
+
+async def test_the_commands_count_explain_and_say_no(running: System, printed: Callable[[], Any]):
     system = running
     project = await system.organisation()
     secret = "user-whom-a-log-may-not-name"
     await send(system, project.ingest_key, project.batch([sample(1), sample(-1, user_id=secret)]))
     await replayed(system, Reason.BAD_VALUE, project, dry=True)  # so that Kafka has it
-    (row,) = _printed(system, 0, "list", "--project", str(project.id), "--since", "1h")
+    await command.list_(project=project.id, since="1h", json_=True)
+    (row,) = printed()
     assert (row["topic"], row["reason"], row["letters"], row["samples"]) == (RAW, "bad_value", 1, 1)
     assert (row["whole_records"], row["replayed"]) == (0, 0)
-    at = await system.fetch("SELECT * FROM dead_letter WHERE project_id = $1", project.id)
-    place = f"{RAW}:{at[0]['partition']}:{at[0]['record_offset']}"
-    (letter,) = _printed(system, 0, "show", place, "--payload")
-    assert (letter["id"], letter["indices"], letter["reason"]) == (str(at[0]["id"]), [1], "bad_value")
+    ((at,),) = [await system.fetch("SELECT * FROM dead_letter WHERE project_id = $1", project.id)]
+    await command.show(f"{RAW}:{at['partition']}:{at['record_offset']}", payload=True, json_=True)
+    (letter,) = printed()
+    assert (letter["id"], letter["indices"], letter["reason"]) == (str(at["id"]), [1], "bad_value")
     assert "value" in letter["means"]
     assert letter["key_id"] == str(machine_keys.parse(project.ingest_key or ""))
     assert secret in letter.pop("payload")
     assert secret not in json.dumps(letter)
-    summary = _printed(system, 1, "replay", "--reason", "bad_value", "--project", str(project.id))
-    assert summary == {"found": 1, "replayed": 0, "would_replay": 0, "samples": 0, "failed": {"bad_value": 1}}
+    with pytest.raises(AnswerIsNo):
+        await command.show(str(uuid4()))
+    with pytest.raises(typer.Exit) as ended:
+        await asyncio.to_thread(command.replay, Reason.BAD_VALUE, project=project.id, json_=True)
+    assert ended.value.exit_code == 1
+    assert printed() == {
+        "found": 1,
+        "replayed": 0,
+        "would_replay": 0,
+        "samples": 0,
+        "failed": {"bad_value": 1},
+    }
 
 
-async def test_lag_shows_a_worker_that_has_read_everything(running: System):
+async def test_lag_shows_a_worker_that_has_read_everything(running: System, printed: Callable[[], Any]):
     await running.read()
-    done = running.augentis("lag", "--json")
-    assert done.returncode == 0, done.stderr
-    rows = {(row["topic"], row["partition"]): row for row in json.loads(done.stdout)}
+    await lag(json_=True)
+    rows = {(row["topic"], row["partition"]): row for row in printed()}
     row = rows[RAW, 1]
     assert (row["offset_lag"], row["owner"], row["next_offset"]) == (0, "w1", row["end_offset"])
     assert row["fresh_seconds"] < 30
     assert row["event_time_lag_seconds"] > 0
 
 
-def _printed(system: System, exit_code: int, *arguments: str) -> Any:
-    done = system.augentis("dlq", *arguments, "--json", AUGENTIS_INGEST_AUTH="key")
-    assert done.returncode == exit_code, done.stderr
-    return json.loads(done.stdout)
+async def map_otlp(system: System, project: Project, *names: str) -> None:
+    rules = [{"match": {"name": name}, "as": "count", "metric_name": "feature_usage"} for name in names]
+    async with system.superuser() as connection:
+        await connection.execute(
+            """INSERT INTO otlp_mapping (org_id, id, project_id, rules, created_by)
+               SELECT org_id, gen_random_uuid(), id, $2, created_by FROM project WHERE id = $1""",
+            project.id,
+            json.dumps({"rules": rules}),
+        )
+
+
+def otlp(name: str, *points: tuple[int, datetime]) -> bytes:
+    """A request of one counter, told in deltas."""
+    request = ExportMetricsServiceRequest()
+    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name=name)
+    metric.sum.is_monotonic = True
+    metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    for value, at in points:
+        metric.sum.data_points.add(as_int=value, time_unix_nano=int(at.timestamp() * 1e9))
+    return request.SerializeToString()
+
+
+async def test_points_and_series_count_when_a_rule_is_there_and_the_cap_is_raised(running: System):
+    system, then = running, NOW - timedelta(hours=30)
+    project = await system.organisation()
+    control = await system.another_project(project, "Control")
+    await map_otlp(system, project, "shop.sales")
+    ahead = datetime.now(UTC) + TOLERANCE + timedelta(seconds=4)
+    series = [sample(number, cohort=f"c{number}") for number in range(CAP + 3)]
+    exports = otlp("shop.sales", (1, then), (2, ahead), (4, then)), otlp("shop.orders", (8, then))
+    await send_cleanly(system, project, *exports, topic=OTLP)
+    assert sum(row[3] for row in await counted(system, project)) == (1 + 4) * MICRO
+    await send(system, project.ingest_key, project.batch(series, uuid4()))
+    refused = await system.fetch(
+        "SELECT reason, sum(sample_count) FROM dead_letter WHERE project_id = $1 GROUP BY 1", project.id
+    )
+    assert dict(map(tuple, refused)) == {"future": 1, "unmapped": 0, "too_many_series": 4}
+
+    for each in (project, control):
+        await map_otlp(system, each, "shop.sales", "shop.orders")
+    # Under the name of the one before: that one is fenced.
+    with system.worker(**ENVIRONMENT | {"AUGENTIS_MAX_SERIES": "100"}) as worker:
+        await worker.says("claimed")
+        await asyncio.sleep(max(0.0, (ahead - datetime.now(UTC)).total_seconds()))
+        for _ in range(2):
+            for reason, to in ((Reason.FUTURE, OTLP), (Reason.UNMAPPED, OTLP), (Reason.TOO_MANY_SERIES, RAW)):
+                tally = await replayed(system, reason, project, wait_for=to)
+                assert (tally.replayed, tally.failed) == (1, {}), reason
+            await forget_that_it_was_replayed(system)
+        await send_cleanly(system, control, *exports, topic=OTLP)
+        await send_cleanly(system, control, control.batch(series))
+        assert await counted(system, project) == await counted(system, control)
+        total = sum(row[3] for row in await counted(system, project))
+        assert total == (1 + 2 + 4 + 8 + sum(range(len(series)))) * MICRO
