@@ -97,10 +97,15 @@ async def make_topics(settings: Settings) -> tuple[list[str], list[str]]:
     return await _with_admin(settings, work)
 
 
+def largest_batch(settings: Settings) -> int:
+    """Return the bytes of the largest record batch that the topics take which `make_topics` makes."""
+    return max(settings.max_message_bytes, 1_000_000) + ENVELOPE_BYTES
+
+
 def _definition(topic: str, settings: Settings) -> NewTopic:
     config = {
         "retention.ms": str(int(settings.topic_retention.total_seconds() * 1000)),
-        "max.message.bytes": str(max(settings.max_message_bytes, 1_000_000) + ENVELOPE_BYTES),
+        "max.message.bytes": str(largest_batch(settings)),
     }
     if topic in IN_TOPICS or may_be_bound(topic):
         # A replay judges "future" by when the broker had the message, whatever clock the app has.

@@ -14,14 +14,14 @@ from typing import NoReturn
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from cryptography.fernet import Fernet
 
-from migrations.topics import KafkaUnreachableError
+from migrations.topics import KafkaUnreachableError, largest_batch
 from settings import Settings
 from settings.kafka import client_options
 from storage import database, outbox
-from storage.outbox import Due
+from storage.outbox import Due, Letter
 from storage.secrets import seal
 from streams import figures
 from streams.alerts import TOPIC as ALERTS
@@ -42,6 +42,10 @@ LEASE = timedelta(seconds=30)
 LOOK_EVERY = 0.5
 LONGEST_WAIT = timedelta(minutes=15)
 SEND_SECONDS = 20.0
+BATCH_HEADER = 1024
+"""More than what a batch of one record has beside the record."""
+OMITTED = "augentis-omitted"
+"""Header of a letter whose bytes no topic of ours takes: how many they are."""
 _SESSION = {"idle_in_transaction_session_timeout": "60s"}
 
 
@@ -63,7 +67,13 @@ async def _main(settings: Settings) -> NoReturn:
     url = settings.need("database_url_worker")
     with database.told_apart(url):
         pool = await database.worker_pool(url, name="augentis-relay", size=3, session=_SESSION)
-    producer = AIOKafkaProducer(**client_options(settings), enable_idempotence=True, acks="all", linger_ms=5)
+    producer = AIOKafkaProducer(
+        **client_options(settings),
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=5,
+        max_request_size=largest_batch(settings) - BATCH_HEADER,
+    )
     try:
         await producer.start()
     except (KafkaError, OSError) as error:
@@ -167,10 +177,22 @@ class KafkaRelay:
         letter = due.letter
         value = self._cipher.decrypt(letter.value) if letter.sealed else letter.value
         headers = [(name, text.encode()) for name, text in letter.headers.items()]
-        future: asyncio.Future[object] = await self._producer.send(
+        try:
+            return await self._put(letter, value, headers)
+        except MessageSizeTooLargeError:
+            # Its bytes stay where they came from; the letter is not kept from the others behind it.
+            log.warning(
+                "%d bytes are too many for %s: the letter goes without them", len(value), letter.topic
+            )
+            return await self._put(letter, b"", [*headers, (OMITTED, str(len(value)).encode())])
+
+    async def _put(
+        self, letter: Letter, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> "asyncio.Future[object]":
+        sent: asyncio.Future[object] = await self._producer.send(
             letter.topic, value, key=letter.key, headers=headers
         )
-        return future
+        return sent
 
 
 class WebhookRelay:

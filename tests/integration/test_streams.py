@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from migrations.topics import largest_batch
 from tests.reference import check, traffic
 from tests.streaming import NOW, RAW, Process, System, eventually, sample
 
@@ -115,6 +116,30 @@ async def test_bad_messages_go_to_the_dead_letters_and_the_stream_goes_on(
     assert str(project.org_id) in worker.log
     assert secret not in worker.log
     assert await system.value("SELECT count(*) FROM outbox WHERE topic = $1", DLQ) == 0
+
+
+@pytest.mark.usefixtures("worker", "relay")
+async def test_a_letter_as_large_as_a_topic_takes_goes_out_and_one_beyond_goes_without_its_bytes(
+    system: System,
+):
+    """What is too large may be larger than any producer of ours sends: it must not stop the rest."""
+    most = largest_batch(system.settings)
+    large, larger = b"[" + b" " * (most - 20_000), b"[" + b" " * (most - 200)
+    async with system.producer(max_request_size=2 * most) as producer:
+        offsets = [
+            (await producer.send_and_wait(RAW, value, partition=3)).offset for value in (larger, large, b"[")
+        ]
+    letters = {}
+
+    async def all_arrived() -> bool:
+        for record in await system.records(DLQ):
+            headers = {name: value.decode() for name, value in record.headers}
+            if headers["augentis-partition"] == "3":
+                letters[int(headers["augentis-offset"])] = (record.value, headers.get("augentis-omitted"))
+        return letters.keys() >= set(offsets)
+
+    await eventually(all_arrived)
+    assert [letters[offset] for offset in offsets] == [(b"", str(len(larger))), (large, None), (b"[", None)]
 
 
 @pytest.mark.usefixtures("worker")
