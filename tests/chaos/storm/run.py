@@ -126,6 +126,7 @@ async def _judge(
     letters = [each for each in await system.records(DLQ) if _offset(each) >= began[_partition(each)]]
     result.faults["log"] = verdict.sent_once(log, app.sent)
     result.faults["dead letters"] = verdict.dead_letters(log, letters, flows)
+    result.faults["dead letters"] += await verdict.noted(system, letters, began)
     result.faults["telemetry"] = [line for flow in flows for line in await verdict.telemetry(system, flow)]
     result.messages, result.letters = len(log), len(letters)
     result.again = sum(flow.again for flow in flows)

@@ -35,6 +35,16 @@ def sent_once(log: Sequence[Any], sent: Counter[tuple[int, bytes]]) -> list[str]
     )
 
 
+async def noted(system: System, letters: Sequence[Any], began: dict[int, int]) -> list[str]:
+    """The table `dead_letter` knows the letters in Kafka, and no other."""
+    rows = await system.fetch(
+        "SELECT id::text, partition, record_offset FROM dead_letter WHERE topic = 'raw_metrics'"
+    )
+    known = {row["id"] for row in rows if row["record_offset"] >= began[row["partition"]]}
+    told = {dict(letter.headers)["augentis-letter"].decode() for letter in letters}
+    return [f"{len(known - told)} letters are not in Kafka, {len(told - known)} not known"] * (known != told)
+
+
 def dead_letters(log: Sequence[Any], letters: Sequence[Any], flows: Sequence[Flow]) -> list[str]:
     """Exactly the bad ones: whole messages each time that they came, parts of one copy of theirs."""
     bad = {message: reasons for flow in flows for message, reasons in flow.bad.items()}
