@@ -10,7 +10,7 @@ ingest spends for records that come with a key of their own, and parks what does
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -165,3 +165,12 @@ def _columns(
 
 def _usages(rows: Sequence[Any]) -> dict[KeyName, _Usage]:
     return {(row["org_id"], row["key_id"]): _Usage(row["used"], row["ends_in"]) for row in rows}
+
+
+async def of_keys(connection: Connection, keys: Iterable[KeyName]) -> dict[KeyName, Quota]:
+    """Return the quotas of those of `keys` that have one, revoked keys too: what they sent still counts."""
+    rows = await connection.fetch(
+        "SELECT org_id, id, quota FROM machine_key WHERE id = ANY ($1::uuid[]) AND quota IS NOT NULL",
+        [key_id for _, key_id in keys],
+    )
+    return {(row["org_id"], row["id"]): parse(row["quota"]) for row in rows}

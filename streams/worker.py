@@ -49,6 +49,7 @@ from streams.outage import patiently
 from streams.parking import Gate
 from streams.stopping import Stop
 from streams.transport import ChunkConsumer, LedgerTransport
+from streams.unparking import Unparker
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class Worker:
         bound: Collection[str],
     ) -> None:
         self._settings, self._pool, self._watch, self._bound = settings, pool, watch, bound
+        self._owner = owner
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._holdings = Holdings(pool, GROUP, owner, settings.retry_for, watch.ids, settings.cache_bytes)
         self._app = make_app(settings, name, (*READ_TOPICS, *bound))
@@ -240,6 +242,7 @@ class Worker:
             self._every(FORGET_EVERY, self._forget_letters, "forgetting dead letters"),
             self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
             self._watch_bindings(),
+            Unparker(self._settings, self._pool, self._holdings, self._owner).run(),
             self._watch.run(),
             GroupWatch(self._settings, GROUP, self._watch, self._look_for_partitions).run(),
             watch_database(self._settings.need("database_url_worker"), self._settings.retry_for),

@@ -25,6 +25,7 @@ class Record:
     key: bytes | None = None
     headers: Headers = ()
     topic: str = "raw_metrics"
+    partition: int = 0
 
 
 class Everybody:
