@@ -88,13 +88,8 @@ async def test_the_stock_exporter_is_served(system: System, receiver: Running):
 
 
 RULES = [
-    {
-        "match": {"name": "shop.checkouts"},
-        "as": "count",
-        "metric_name": "feature_usage",
-        "feature": "checkout",
-    },
-    {"match": {"name": "shop.cart"}, "as": "count", "metric_name": "feature_usage", "feature": "cart"},
+    {"match": {"name": f"shop.{what}"}, "as": "count", "metric_name": "feature_usage", "feature": what}
+    for what in ("checkout", "cart")
 ]
 DELTA: dict[type, AggregationTemporality] = dict.fromkeys((Counter, Histogram), AggregationTemporality.DELTA)
 """What the SDK makes of the preference for delta: its up-down counters stay cumulative."""
