@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import timedelta
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,15 +16,17 @@ from faust.types import TP
 from metrics.cell import Cell
 from storage import database as databases
 from storage import partitions
+from storage.entities.founding import found
 from storage.partials import cell_of
 from storage.partitions import month_of
 from storage.secrets import seal
 from streams import stamps
 from streams.chunks import Chunk
+from streams.close import Closer, Patience
 from streams.fold import Limits, Tenant
 from streams.holdings import Holdings
 from streams.ingest import Ingest
-from streams.otlp.format import ExportArrival, Otlp
+from streams.otlp.format import ExportArrival, Otlp, forget
 from streams.otlp.mapping import Mapping
 from streams.parking import Gate
 from tests.databases import SECRET, Database, clone_of, create, drop
@@ -44,8 +47,8 @@ class OneTenant:
 
     taken_at = float("inf")
 
-    def __init__(self, project: UUID) -> None:
-        self._tenant = Tenant(ORG, project, KEY)
+    def __init__(self, org: UUID, project: UUID) -> None:
+        self._tenant = Tenant(org, project, KEY)
 
     def stale(self) -> bool:
         return False
@@ -79,6 +82,7 @@ class OtlpMember(Member):
         project: UUID,
         partition: int = 0,
         *,
+        org: UUID = ORG,
         most_series: int = 10_000,
         lateness: float = WEEK,
     ) -> None:
@@ -87,7 +91,7 @@ class OtlpMember(Member):
         self.partition = TP("otlp_metrics", partition)
         self.consumer = Consumer(assigned=frozenset({self.partition}))
         self.holdings = Holdings(pool, str(project), "one", PATIENCE, {"otlp_metrics": "made once"})
-        directory: Any = OneTenant(project)
+        directory: Any = OneTenant(org, project)
         rules: Any = Rules()
         limits = Limits(10_000, 1_000_000, lateness, 300.0)
         self.otlp: Ingest[ExportArrival] = Ingest(
@@ -363,3 +367,55 @@ async def test_a_batch_id_in_the_header_makes_a_resend_of_deltas_known(pool):
     for headers in (batch, batch, (), ()):
         await member.tell([request(delta)], headers)
     assert await uses(pool, member.project) == {0: 15}
+
+
+async def telemetry(pool: asyncpg.Pool, project: UUID) -> dict[int, tuple[int, int]]:
+    """Close what can be closed; return value and revision of each hour, counted from LAST_HOUR."""
+    at_once = Patience(timedelta(0), timedelta(days=1), timedelta(days=7))
+    closer = Closer(pool, str(project), at_once)
+    while await closer.tick():
+        pass
+    rows = await pool.fetch("SELECT * FROM telemetry WHERE project_id = $1", project)
+    return {
+        (int(row["timestamp"].timestamp()) - int(LAST_HOUR)) // HOUR: (row["metric_value"], row["revision"])
+        for row in rows
+    }
+
+
+async def test_an_earlier_point_that_comes_late_takes_back_what_a_closed_hour_had(ours, pool):
+    async with ours.sessions() as sessions:
+        made = await found(ours.owner_url, sessions, slug="acme", email="a@acme.example", project="Shop")
+    member = OtlpMember(pool, made.project_id, org=made.org_id)
+    started = LAST_HOUR - 4 * HOUR
+    points = [(LAST_HOUR - 3 * HOUR, 5), (LAST_HOUR - HOUR, 12), (LAST_HOUR, 12)]
+    await member.tell([request(counter(*points, started=started))])
+    assert await telemetry(pool, member.project) == {-3: (5, 1), -1: (7, 1)}
+    late = OtlpMember(pool, member.project, 1, org=made.org_id)
+    await late.tell([request(counter((LAST_HOUR - 2 * HOUR, 12), (LAST_HOUR, 12), started=started))])
+    assert await telemetry(pool, member.project) == {-3: (5, 1), -2: (7, 1)}
+
+
+async def kept(pool: asyncpg.Pool, project: UUID) -> list[int]:
+    rows = await pool.fetch("SELECT hour FROM otlp_point WHERE project_id = $1 ORDER BY hour", project)
+    return [(int(row["hour"].timestamp()) - int(LAST_HOUR)) // HOUR for row in rows]
+
+
+async def test_points_are_forgotten_but_for_what_a_late_one_is_differenced_to(pool):
+    day = 86400.0
+    member = OtlpMember(pool, uuid4(), lateness=day)
+    busy = [(LAST_HOUR + hour * HOUR, 100 + hour) for hour in range(-40, 1)]
+    silent = [(LAST_HOUR - 60 * HOUR, 1), (LAST_HOUR - 30 * HOUR, 2)]
+    await member.tell([request(counter(*silent, started=1.0))])
+    await member.tell([request(counter(*busy))])
+    before = await uses(pool, member.project)
+    assert await pool.fetchval("SELECT count(*) FROM otlp_series WHERE project_id = $1", member.project) == 2
+    await forget(pool, timedelta(days=1))
+    # The series that went on: a day, and the point before it. The silent one: its last.
+    assert await kept(pool, member.project) == sorted([-30, *range(-25, 1)])
+    await member.tell([request(counter((LAST_HOUR - 24 * HOUR + 60, 77)))])
+    expected = before | {-24: 2}
+    del expected[-23]  # the late point had it already
+    assert await uses(pool, member.project) == expected
+    await member.tell([request(counter((LAST_HOUR + day, 200)))])
+    await forget(pool, timedelta(days=1))
+    assert -30 not in await kept(pool, member.project)
