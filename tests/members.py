@@ -106,9 +106,9 @@ class Member:
         """A chunk of one sample a record, read under the claim of now."""
         return self.of([batch([sample(1)]) for _ in range(start, end)], start)
 
-    def of(self, messages: Sequence[bytes], start: int = 0) -> Chunk:
-        """A chunk of these messages, the first at the offset `start`."""
-        records = [Record(start + offset, message, FAR) for offset, message in enumerate(messages)]
+    def of(self, messages: Sequence[bytes], start: int = 0, at: int = FAR) -> Chunk:
+        """A chunk of these messages, the first at the offset `start`; they arrive at `at`."""
+        records = [Record(start + offset, message, at) for offset, message in enumerate(messages)]
         return Chunk(self.partition, start, start + len(records), records, self.consumer.token, 0.0)
 
     async def count(self, chunk: Chunk) -> None:
