@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy chaos malformed docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -42,6 +42,12 @@ bench-detection: .venv/.dev ## what the daily test costs and finds, simulated
 
 bench-tenancy: .venv/.dev ## what a list page costs, and row-level security of it
 	@$(BIN)/python -m benchmarks.tenancy
+
+chaos: .venv/.dev ## kill, stop and restart at random while apps send; then judge every row (SEED=1 EVENTS=200)
+	@$(BIN)/python -m tests.chaos.storm --seed $(or $(SEED),1) --events $(or $(EVENTS),200)
+
+malformed: .venv/.dev ## a million malformed messages between good ones, fifty of 20 MB (SEED=1 COUNT=1000000)
+	@$(BIN)/python -m benchmarks.malformed --seed $(or $(SEED),1) --count $(or $(COUNT),1000000)
 
 docs: .venv/.dev ## write what is made from the code: docs/entities.md, docs/openapi.json
 	@$(BIN)/python -m cli.entities >.venv/entities.md && mv .venv/entities.md docs
