@@ -23,6 +23,15 @@ from metrics.names import Metric
 from storage import database, exports, imports
 from storage.exports import Wanted
 
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date or time, such as 2026-11-01T10:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -75,8 +84,10 @@ async def export(
     *,
     org: Org,
     project: Project,
-    since: Annotated[datetime | None, typer.Option(help="First hour (UTC unless it says otherwise).")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Hour to end before.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=_moment, help="First hour (UTC unless it says otherwise).")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(parser=_moment, help="Hour to end before.")] = None,
     metric: Annotated[Metric | None, typer.Option(help="One metric alone.")] = None,
     file_format: FileFormat = None,
     sketches: Annotated[
@@ -85,7 +96,7 @@ async def export(
     json_: AsJson = False,
 ) -> None:
     """Export closed hours in order of time."""
-    wanted = Wanted(org, project, _utc(since), _utc(until), metric)
+    wanted = Wanted(org, project, since, until, metric)
     columns = [name for name in COLUMNS if sketches or name not in SKETCHES]
     count = 0
     url = settings.load().need("database_url_worker")
@@ -126,10 +137,6 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 def _format_of(path: str) -> Format:
     suffix = Path(path).suffix.lower()
     return "parquet" if suffix == ".parquet" else "jsonl" if suffix in (".jsonl", ".ndjson") else "csv"
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
 
 
 def _reading(tally: Tally) -> Reading:

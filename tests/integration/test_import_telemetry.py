@@ -314,7 +314,7 @@ def test_an_export_is_of_the_hours_and_the_metric_asked_for(company: Company, tm
     lines = [line for at in hours(4) for line in (usage(at, 5), adoption(at, 40))]
     company.imports(written(tmp_path / "a.csv", *lines))
     company.closed()
-    spans = ("--since", f"{hours(4)[1]:%Y-%m-%dT%H:%M:%S}", "--until", f"{hours(4)[3]:%Y-%m-%dT%H:%M:%S}")
+    spans = ("--since", f"{hours(4)[1]:%Y-%m-%dT%H:%M:%S}", "--until", f"{hours(4)[3]:%Y-%m-%dT%H:%M:%SZ}")
     company.exports(tmp_path / "some.parquet", *spans, "--metric", "user_adoption", "--no-sketches")
     frame = pd.read_parquet(tmp_path / "some.parquet")
     assert list(frame["timestamp"]) == hours(4)[1:3]
@@ -325,3 +325,5 @@ def test_an_export_is_of_the_hours_and_the_metric_asked_for(company: Company, tm
     assert [(row["timestamp"], row["metric_value"], row["denominator"]) for row in rows] == [
         (f"{at:%Y-%m-%dT%H:%M:%SZ}", "5", "") for at in hours(4)
     ]
+    whose = ("--org", company.org, "--project", company.project)
+    assert company.augentis("telemetry", "export", "-", *whose, "--since", "yesterday") == 2
