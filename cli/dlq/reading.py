@@ -28,11 +28,9 @@ async def letters(
         Unavailable: no broker answers.
     """
     known = await partitions(settings)
-    places = [
-        TopicPartition(name, part)
-        for name in sorted({f"{base_of(topic)}.dlq" for topic in topics})
-        for part in known.get(name, ())
-    ]
+    # Letters of a topic that is bound to a tenant are in that of the topic it is named after.
+    names = {f"{base_of(topic)}.dlq" for topic in topics}
+    places = [TopicPartition(name, part) for name in sorted(names) for part in known.get(name, ())]
     if not places:
         return
     async with looking(settings) as consumer:
