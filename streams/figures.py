@@ -22,6 +22,7 @@ def _counter(name: str, text: str, *labels: str) -> Counter:
 
 MESSAGES = _counter("messages", "messages (batches of samples) counted", "topic")
 SAMPLES = _counter("samples", "samples counted", "topic")
+IGNORED = _counter("otlp_ignored", "data points that no rule of their project's mapping is about", "topic")
 REPEATS = _counter("repeats", "messages dropped since their batch was counted before", "topic")
 PARKED = _counter("parked", "messages parked since a key was over its quota", "topic")
 REFUSED = _counter("dead_letters", "samples or whole messages refused", "topic", "reason")

@@ -103,12 +103,13 @@ class Seen:
 
 @dataclass(slots=True)
 class Folded:
-    """What a chunk adds."""
+    """What a chunk adds; `ignored` points are of no rule of their project's mapping."""
 
     cells: dict[SeriesHour, Cell] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     seen: dict[ProjectKey, Seen] = field(default_factory=dict)
     samples: int = 0
+    ignored: int = 0
 
 
 def admit(

@@ -192,6 +192,7 @@ class Ingest(Generic[A]):
             (figures.TRANSACTIONS, 1),
             (figures.MESSAGES, new),
             (figures.SAMPLES, folded.samples),
+            (figures.IGNORED, folded.ignored),
             (figures.REPEATS, repeats),
         ):
             figure.labels(topic).inc(amount)

@@ -142,6 +142,7 @@ def _sort(arrival: ExportArrival, judge: Judge, folded: Folded, sums: Sums, cumu
     export, project = arrival.message, arrival.tenant.project
     faults: dict[Reason, list[int]] = defaultdict(list)
     known = [stream for stream in export.streams if judge.mapping.knows(stream.name)]
+    folded.ignored += export.sample_count - sum(len(stream.points) for stream in known)
     for stream in known:
         name = stream_name(stream)
         for index, point in enumerate(stream.points, stream.first):
