@@ -1,8 +1,10 @@
 """An app with OpenTelemetry's own SDK, which counts beside it what it has told; its clock is the test's."""
 
+import base64
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,6 +129,19 @@ class App:
             self._told.requests[hour] += 1
             self._told.failures[hour] += what == "failure"
             self._told.durations[hour].append(value)
+
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def recorded() -> tuple[list[bytes], list[bytes], Told]:
+    """Return exports as the collector writes them, in protobuf and in JSON, and what was counted."""
+    protobuf = [base64.b64decode(line) for line in (RECORDED / "collector_proto.txt").read_text().split()]
+    in_json = (RECORDED / "collector_json.txt").read_bytes().splitlines()
+    told = Told()
+    for name, hours in json.loads((RECORDED / "counted.json").read_text()).items():
+        getattr(told, name).update({int(hour): counted for hour, counted in hours.items()})
+    return protobuf, in_json, told
 
 
 def as_json(request: bytes) -> bytes:

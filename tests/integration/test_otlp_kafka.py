@@ -31,7 +31,7 @@ from streams.otlp.mapping import Mapping
 from streams.parking import Gate
 from tests.databases import SECRET, Database, clone_of, create, drop
 from tests.members import FAR, PATIENCE, Consumer, Member
-from tests.otlp import HOUR, App, Clock, Told, as_json, mapping
+from tests.otlp import HOUR, App, Clock, Told, as_json, mapping, recorded
 from tests.unit.streams.messages import KEY, LAST_HOUR, ORG, Record
 
 WEEK = 7 * 86400.0
@@ -230,6 +230,16 @@ async def test_telemetry_is_what_the_app_counted(pool, clock, build: Build, widt
         await member.tell(requests[first : first + 5])
     assert sum(told.requests.values()) > 30
     check(await cells(pool, member.project), told, width)
+
+
+async def test_records_of_the_collector_count_in_either_encoding_or_both(pool):
+    protobuf, in_json, told = recorded()
+    mixed = [pair[place % 2] for place, pair in enumerate(zip(protobuf, in_json, strict=True))]
+    for records in (protobuf, in_json, mixed, [*protobuf, *in_json]):
+        one, two = (OtlpMember(pool, project, part) for project in [uuid4()] for part in range(2))
+        await one.tell(records[::2])
+        await two.tell(records[1::2])
+        check(await cells(pool, one.project), told, 2.6)
 
 
 async def test_any_order_partition_and_repeat_gives_the_same(pool, clock):
