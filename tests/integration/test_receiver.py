@@ -443,6 +443,15 @@ async def test_what_kafka_does_not_acknowledge_is_not_taken(site: Site, monkeypa
     accepted(await limited.post(export()))  # nobody paid for what did not arrive
 
 
+async def test_what_kafka_has_not_acknowledged_yet_is_not_taken(site: Site, monkeypatch: pytest.MonkeyPatch):
+    accepted(await site.post(export()))
+    monkeypatch.setattr(posting, "ACKNOWLEDGED_SECONDS", 0.5)
+    with site.system.frozen("kafka"):
+        assert "send it again" in refusal(await site.post(export()), 503)
+    monkeypatch.undo()
+    accepted(await site.post(export()))
+
+
 async def test_without_the_database_known_keys_go_on_and_unknown_ones_come_again(site: Site):
     limited, post, mappings = await site.with_key("5/day"), Post(site.settings), Mappings()
     pool = await worker_pool(site.settings.need("database_url_worker"), name="door")

@@ -15,7 +15,7 @@ RIGHTLY_REFUSED = (
     ("query.until", "a year from 1900 to 8999 is meant"),
     ("body.expires_at", "this is in the past"),
     ("body.timezone", "this is no IANA time zone"),
-    # What a rule of a mapping can be made of depends on its metric, and JSON Schema would need a case for each.
+    # What a rule of a mapping may hold depends on its metric: JSON Schema would need a case for each.
     *(("body.rules.", f"{field}: ") for field in ("metric_name", "as", "match.kind", "numerator_if")),
     # An id of nothing, or of another organisation's thing.
     ("body.", "there is no such "),

@@ -3,13 +3,14 @@ from http import HTTPStatus
 
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.door.refusals import Form, Refusal
 
 
-@given(st.text(max_size=400))
+@given(st.text())
+@example("x" * 300)
 def test_the_protobuf_body_is_a_status(message):
     response = Refusal(HTTPStatus.BAD_REQUEST, message).response(Form.PROTOBUF)
     read = Status.FromString(response.body)
