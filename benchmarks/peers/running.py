@@ -77,23 +77,24 @@ async def beside(peer: Peer, on: Ground, stops: dict[int, int], wanted: Totals, 
     with tempfile.TemporaryDirectory() as state:
         settings = {"PEERS_DATABASE": address, "PEERS_STATE": state, "PEERS_ENDS": json.dumps(stops)}
         arguments = [str(PYTHON), "-m", f"benchmarks.peers.{peer.module}", *peer.arguments]
-        told, log = on.home / "peer.out", on.home / "peer.log"
-        with told.open("w") as out, log.open("w") as errors:
-            process = subprocess.Popen(
-                arguments, env=on.env | settings | {"PYTHONWARNINGS": "ignore"}, stdout=out, stderr=errors
-            )
+        env, log = on.env | settings | {"PYTHONWARNINGS": "ignore"}, on.home / "peer.log"
+        with log.open("w") as out:
+            process = subprocess.Popen(arguments, env=env, stdout=out, stderr=subprocess.STDOUT)
         try:
             cpu, peak = await _watched(process, address, sum(count for _, count in wanted.values()), patience)
-            seconds = time.monotonic()
+            seconds, running = time.monotonic(), process.poll() is None
         finally:
             process.kill()
             process.wait()
+        began = Path(state, "began")
+        first, start = json.loads(began.read_text()) if began.exists() else (seconds, 0.0)
     found = await totals(address, THEIRS)
     counted = sum(count for _, count in found.values())
     if not counted:
         return Result(None, f"no rows in {patience:.0f} s; {_end_of(log)}")
-    first, start = json.loads(told.read_text().splitlines()[0])
     run = Run(counted, seconds - first, cpu - start, peak, start)
+    if running and counted < sum(count for _, count in wanted.values()):
+        return Result(run, f"NOT DONE in {patience:.0f} s: {difference(found, wanted)}")
     return Result(run, difference(found, wanted))
 
 

@@ -3,9 +3,9 @@
 import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -63,15 +63,15 @@ def add(sums: dict[Key, Sum], value: bytes) -> None:
 
 
 def began() -> None:
-    """Tell when the first record was read, and the CPU spent before; later calls tell nothing."""
-    global _told  # noqa: PLW0603
-    if not _told:
-        _told = True
+    """Note when the first record was read, and the CPU spent before; later calls note nothing."""
+    global _noted  # noqa: PLW0603
+    if not _noted:
+        _noted = True
         used = resource.getrusage(resource.RUSAGE_SELF)
-        print(json.dumps([time.monotonic(), used.ru_utime + used.ru_stime]), file=sys.stdout, flush=True)
+        Path(STATE, "began").write_text(json.dumps([time.monotonic(), used.ru_utime + used.ru_stime]))
 
 
-_told = False
+_noted = False
 
 
 def write(sums: Mapping[Key, Sum] | Iterable[tuple[Key, Sum]]) -> None:
