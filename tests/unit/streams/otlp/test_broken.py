@@ -24,48 +24,50 @@ from tests.unit.streams.messages import NOW, ORG, PROJECT, Everybody, Record
 from tests.unit.streams.test_decoders import broken
 
 LIMITS = Limits(10_000, 100_000, 7 * 86400.0, 300.0)
-NAMES = ("http.server.request.duration", "http.server.duration", "http.client.duration", "x", "")
+NAMES = (*("http.server.request.duration", "http.server.duration") * 4, "http.client.duration", "")
 KEYS = ("http.response.status_code", "http.status_code", "error.type", "http.route", "a", "")
 COUNTS = (0, 1, 2, 7, 2**31, 2**63, 2**64 - 1)
 REALS = (0.0, -0.0, 1.5, -3.25, 1e-9, 1e12, 1e300, -1e300, float("inf"), float("-inf"), float("nan"))
 TIME = int((NOW - 5000) * 1e9)
-TIMES = (0, 1, TIME, TIME, TIME, TIME + 10**9, 2**63, 2**64 - 1)
+STARTS = (*(0, TIME, TIME - 10**12) * 4, 1, TIME + 10**9, 2**63, 2**64 - 1)
+TIMES = (*(TIME, TIME + 10**9, TIME - 10**9) * 4, 0, 1, 2**63, 2**64 - 1)
+HISTOGRAMS = ("histogram", "exponential_histogram")
 
 
 def export(random: Random) -> ExportMetricsServiceRequest:
     """A request with fields of all kinds set, or not, to what may stand in them."""
     request = ExportMetricsServiceRequest()
-    for _ in range(random.randrange(3)):
+    for _ in range(random.choice((0, 1, 1, 1, 2))):
         of_resource = request.resource_metrics.add()
         _attributes(random, of_resource.resource.attributes)
-        if random.random() < 0.7:
+        if random.random() < 0.9:
             for name, value in (("augentis.org_id", ORG), ("augentis.project_id", PROJECT)):
                 of_resource.resource.attributes.add(key=name).value.string_value = str(value)
         of_scope = of_resource.scope_metrics.add()
         of_scope.scope.name = random.choice(("", "lib"))
-        for _ in range(random.randrange(4)):
+        for _ in range(random.randrange(1, 4)):
             _metric(random, of_scope.metrics.add())
     return request
 
 
 def _metric(random: Random, metric: Metric) -> None:
-    metric.name, metric.unit = random.choice(NAMES), random.choice(("s", "ms", "1", ""))
-    kind = random.choice(("sum", "gauge", "histogram", "exponential_histogram", "summary", None))
+    metric.name, metric.unit = random.choice(NAMES), random.choice(("s", "s", "ms", ""))
+    kind = random.choice(("sum", "gauge", *HISTOGRAMS * 3, "summary", None))
     if kind is None:
         return
     data = getattr(metric, kind)
     if kind in {"sum", "histogram", "exponential_histogram"}:
-        data.aggregation_temporality = random.choice((0, 1, 2, 7))
+        data.aggregation_temporality = random.choice((0, 1, 1, 2, 2, 7))
     if kind == "sum":
         data.is_monotonic = random.random() < 0.5
-    for _ in range(random.randrange(4)):
+    for _ in range(random.randrange(1, 4)):
         _point(random, kind, data.data_points.add())
 
 
 def _point(random: Random, kind: str, point: Any) -> None:
     _attributes(random, point.attributes)
-    point.start_time_unix_nano, point.time_unix_nano = random.choice(TIMES), random.choice(TIMES)
-    point.flags = random.choice((0, 0, 0, 1, 2**32 - 1))
+    point.start_time_unix_nano, point.time_unix_nano = random.choice(STARTS), random.choice(TIMES)
+    point.flags = random.choice((0, 0, 0, 0, 1, 2**32 - 1))
     if kind in {"sum", "gauge"}:
         if random.random() < 0.5:
             point.as_int = random.choice((0, 1, -1, 2**63 - 1, -(2**63)))
@@ -78,17 +80,17 @@ def _point(random: Random, kind: str, point: Any) -> None:
         point.sum = random.choice(REALS)
     if kind == "histogram":
         point.bucket_counts.extend(counts)
-        bounds = sorted(random.sample(REALS[:8], max(len(counts) - 1, 0)))
+        bounds = sorted(random.sample(REALS[2:8], max(len(counts) - 1, 0)))
         point.explicit_bounds.extend(bounds if random.random() < 0.8 else bounds[::-1])
     elif kind == "exponential_histogram":
-        point.scale = random.choice((-11, -10, 0, 3, 20, 21, 2**31 - 1, -(2**31)))
-        point.positive.offset = random.choice((0, -5, 2**31 - 1, -(2**31)))
+        point.scale = random.choice((*(0, 3, -1) * 5, -10, 20, -11, 21, 2**31 - 1, -(2**31)))
+        point.positive.offset = random.choice((*(0, -5, 8) * 5, 2**31 - 1, -(2**31)))
         point.positive.bucket_counts.extend(counts)
         point.zero_count = random.choice((0, 0, 3))
 
 
 def _attributes(random: Random, pairs: Any, depth: int = 2) -> None:
-    for key in random.sample(KEYS, random.randrange(4)):
+    for key in random.sample(KEYS, random.choice((0, 0, 1, 1, 2, 3))):
         value = pairs.add(key=key).value
         match random.randrange(7 if depth else 5):
             case 0:
@@ -143,6 +145,14 @@ def _of_point(stream: Stream, point: Any) -> Any:
         read = fault.reason
     times = (point.start_time_unix_nano, point.time_unix_nano)
     return (*times, point.flags & 1, attributes(point.attributes), read)
+
+
+def test_what_is_generated_is_counted_often_enough_to_prove_something():
+    found = [counted(export(Random(seed)).SerializeToString()) for seed in range(200)]
+    assert sum(bool(each.cells) for each in found) > 5
+    assert {str(refusal.reason) for each in found for refusal in each.refusals} >= {
+        *("bad_schema", "bad_value", "bad_timestamp", "future", "unmapped", "unknown_org")
+    }
 
 
 @settings(deadline=None, max_examples=80)
