@@ -142,7 +142,8 @@ class Ingest(Generic[A]):
                 known = {
                     series: holding.partials[series] for series in folded.cells.keys() & holding.partials
                 }
-                missing = folded.cells.keys() - known.keys()
+                # In the order of the samples, in which series take the room that is left.
+                missing = [series for series in folded.cells if series not in known]
                 await caps.make_room(connection, holding.series, missing, self._most_series)
                 self._months.need({series.hour for series in folded.cells})
                 known |= await partials.load(connection, holding.place, missing) if missing else {}

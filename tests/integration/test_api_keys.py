@@ -216,6 +216,7 @@ async def test_a_key_that_is_not_valid(team: Team):
         ("scopes.0", [["write"], [None]]),
         ("project_id", ["42", None, str(uuid4())]),
         ("expires_at", ["2026-01-01T00:00:00Z", "2100-01-01T00:00:00", "tomorrow", "9999-01-01T00:00:00Z"]),
+        ("quota", ["", "0/hour", "1000", "1/week", "1/hour ", 1000]),
         ("secret_sha256", ["x"]),
     ]
     for path, values in bad:
@@ -226,6 +227,8 @@ async def test_a_key_that_is_not_valid(team: Team):
     assert (await team.read("keys"))["items"] == []
     for name in ("x", "x" * 100):
         assert (await key_of(team, project, name=name, expires_at=None))["name"] == name
+    for quota in (None, "1/second", "1000000/hour"):
+        assert (await key_of(team, project, name="limited", quota=quota))["quota"] == quota
 
 
 async def test_no_update_of_a_key_is_lost(team: Team):

@@ -67,6 +67,14 @@ def test_a_key_is_made_listed_and_revoked(augentis: Augentis, database: Database
     assert augentis("key", "revoke", key["id"], *ORG) == 0, "it was revoked, and still is"
 
 
+def test_a_quota(augentis: Augentis, init: dict[str, Any]):
+    assert made(augentis, "--scope", "publish", "--quota", "1000/minute")["quota"] == "1000/minute"
+    assert listed(augentis)[0]["quota"] is None
+    arguments = ("key", "create", *ORG, "--project", init["project_id"], "--name", "x", "--scope", "publish")
+    assert augentis(*arguments, "--quota", "1000") == 2
+    assert "is no quota" in augentis.err
+
+
 def test_a_scope_and_an_end(augentis: Augentis, init: dict[str, Any]):
     key = made(augentis, "--scope", "read", "--expires-in", "90d", project=init["project_id"])
     assert key["scopes"] == ["read"]
