@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
@@ -192,6 +192,7 @@ def test_nesting_without_end_is_refused():
         decode(raw, 10**7)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
 def test_whatever_comes_is_read_or_refused(raw: bytes):
     for tail in (raw, b"{" + raw, in_protobuf(request(**KINDS)) + raw, in_json(request(**KINDS))[:150] + raw):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.otlp_rules import PointKind
@@ -62,6 +62,7 @@ def plainly(points: Sequence[Point], *, monotonic: bool, from_zero: bool) -> Cou
     return found
 
 
+@settings(deadline=None)
 @given(
     points,
     st.randoms(use_true_random=False),
@@ -84,6 +85,7 @@ def test_any_order_split_and_repeat_adds_the_same(
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=12))
 def test_a_counter_that_only_grows_adds_up_to_its_last_total(steps: list[int]):
     totals = [(place * 25, sum(steps[: place + 1])) for place in range(len(steps))]
@@ -109,6 +111,7 @@ def test_of_two_points_of_one_time_the_same_one_holds_whichever_came_first():
 histogram = st.lists(st.integers(0, 5), min_size=3, max_size=3)
 
 
+@settings(deadline=None)
 @given(st.lists(histogram, min_size=1, max_size=6))
 def test_buckets_add_up_to_the_last_ones(steps: list[list[int]]):
     course, found = Course(PointKind.HISTOGRAM, 1, WEEK), Counter[int]()
@@ -129,6 +132,7 @@ def test_buckets_add_up_to_the_last_ones(steps: list[list[int]]):
     assert found == Counter(dict(enumerate(totals)))
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.integers(-40, 40), st.integers(1, 9), max_size=6),
     st.dictionaries(st.integers(-40, 40), st.integers(1, 9), max_size=6),
