@@ -1,5 +1,6 @@
 """What detection tells of days into which history came, on real PostgreSQL."""
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,3 +157,41 @@ async def test_an_empty_day_does_not_end_a_breach_of_history(pool: asyncpg.Pool,
     await came(pool, place, range(90, 10, -1), BROKEN, BACKFILL)
     await examine(pool, place, 5)
     assert await reports(pool) == [(True, "OPEN", None)]
+
+
+@pytest.fixture
+async def priced(database: Database, place: Place) -> Place:
+    """The same project, whose assumption is about the elasticity between two prices."""
+    async with database.superuser() as connection, connection.transaction():
+        await connection.execute(
+            "SET LOCAL session_replication_role = replica"
+        )  # an approved version is frozen
+        await connection.execute(
+            "UPDATE assumption SET unit = 'elasticity', operator = '<=', value = -1.2 WHERE id = $1",
+            place.assumption,
+        )
+        await connection.execute(
+            "UPDATE artifact SET content = $2, deployed_at = $3 WHERE id = $1",
+            *(place.artifact, json.dumps({"price": 10}), day(90)),
+        )
+        await connection.execute(
+            """INSERT INTO artifact (org_id, project_id, id, type, key, version, content, created_by, status,
+                   approved_at, approved_by, deployed_at)
+               SELECT org_id, project_id, gen_random_uuid(), type, key, version + 1, $2, created_by, status,
+                   approved_at, approved_by, $3 FROM artifact WHERE id = $1""",
+            *(place.artifact, json.dumps({"price": 20}), day(60)),
+        )
+    return place
+
+
+async def test_an_elasticity_found_in_history_pages_when_live_days_show_it_too(
+    pool: asyncpg.Pool, priced: Place
+):
+    await came(pool, priced, range(90, 20, -1), KEPT, BACKFILL)
+    await examine(pool, priced, 21)
+    assert await reports(pool) == [(True, "OPEN", None)]
+    assert await alerts(pool) == []
+    await came(pool, priced, range(20, 10, -1), KEPT, LIVE)
+    await examine(pool, priced, 11)
+    assert await reports(pool) == [(True, "RESOLVED", "live days"), (False, "OPEN", None)]
+    assert len(await alerts(pool)) > 0

@@ -15,12 +15,13 @@ import asyncpg
 import pandas as pd
 import pytest
 
+from cli.telemetry import importing
 from metrics.cell import Cell
 from metrics.latency import LatencyBuckets
 from metrics.names import Metric
 from metrics.users import UserSet
 from storage import database as databases
-from storage import partials, partitions, watermarks
+from storage import imports, partials, partitions, watermarks
 from storage.ledger import Place
 from storage.partials import Held, SeriesHour
 from streams.close import Closer, Patience
@@ -205,6 +206,30 @@ def test_a_dry_run_says_the_same_and_writes_nothing(company: Company, tmp_path: 
     assert tried == done | {"dry_run": True}
     assert done["written"] == 1
     assert company.imports(file, "--dry-run")["unchanged"] == 1
+
+
+def test_an_import_that_was_killed_is_finished_by_the_next(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = written(tmp_path / "a.csv", *(usage(at, 5) for at in hours(10)))
+    monkeypatch.setattr(importing, "ROWS_A_TRANSACTION", 3)
+    real, calls = imports.write, []
+
+    async def dies(*arguments: Any) -> Any:
+        calls.append(await real(*arguments))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return calls[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "write", dies)
+        whose = ("--org", company.org, "--project", company.project)
+        assert company.augentis("import-telemetry", file, *whose, "--json") == 130
+        assert json.loads(company.augentis.out)["written"] == 6
+    done = company.imports(file)
+    assert (done["written"], done["unchanged"]) == (4, 6)
+    company.closed()
+    assert [int(row["metric_value"]) for row in company.rows()] == [5] * 10
 
 
 def test_a_series_beyond_the_cap_is_refused(
