@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy chaos malformed docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-peers bench-windows bench-scale chaos malformed docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -43,6 +43,15 @@ bench-detection: .venv/.dev ## what the daily test costs and finds, simulated
 bench-tenancy: .venv/.dev ## what a list page costs, and row-level security of it
 	@$(BIN)/python -m benchmarks.tenancy
 
+bench-peers: .venv-peers/.peers ## the same work done by other stream processors (in .venv-peers)
+	@$(BIN)/python -m benchmarks.peers
+
+bench-windows: .venv/.dev ## what open hours cost, and how soon one is closed
+	@$(BIN)/python -m benchmarks.windows
+
+bench-scale: .venv/.dev ## telemetry at 20 million rows (needs 42 GiB of disk)
+	@$(BIN)/python -m benchmarks.scale
+
 chaos: .venv/.dev ## kill, stop and restart at random while apps send; then judge every row (SEED=1 EVENTS=200)
 	@$(BIN)/python -m tests.chaos.storm --seed $(or $(SEED),1) --events $(or $(EVENTS),200)
 
@@ -59,10 +68,11 @@ lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versi
 	$(COMPILE) pyproject.toml --extra system -c requirements/dev.txt -o requirements/system.txt
 	$(COMPILE) pyproject.toml --extra stack -c requirements/dev.txt -o requirements/stack.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 	$(BIN)/python -m cli.stack.lock_jars
 
-clean: ## remove the virtualenv and caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove the virtualenvs and caches
+	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stack: requirements/bootstrap.txt requirements/stack.txt requirements/install.sh pyproject.toml
@@ -75,4 +85,9 @@ clean: ## remove the virtualenv and caches
 
 .venv/.system: .venv/.dev requirements/system.txt
 	@$(INSTALL) system
+	@touch $@
+
+.venv-peers/.peers: .venv/.dev benchmarks/peers/requirements.txt
+	@$(BIN)/python -m venv --clear .venv-peers
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r benchmarks/peers/requirements.txt
 	@touch $@
