@@ -113,6 +113,8 @@ def decode(raw: bytes, max_samples: int, max_bytes: int) -> Message:
     if len(raw) > max_bytes:
         raise Refused(Reason.TOO_LARGE, f"{len(raw)} bytes are more than {max_bytes}")
     try:
+        if not raw.isascii():
+            raw.decode()  # msgspec does not look into the texts of fields that it leaves out
         message = _typed(_DECODER.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Also for what msgspec takes for no JSON: half of a surrogate pair, as of a text cut in the middle

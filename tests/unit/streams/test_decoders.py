@@ -185,6 +185,13 @@ def test_bytes_of_all_kinds_are_refused_or_read(raw):
     agree(raw)
 
 
+def test_what_is_ignored_has_to_be_utf_8_too():
+    """Found by atheris."""
+    good = malformed.valid("o", "p", 1.0, Random(1))
+    agree(good.replace(b'"of": 2', b'"o\xff": 2'))
+    agree(good.replace(b'"of": 2', '"é": 2'.encode()))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_the_malformed_million_is_made_of(seed):
     random = Random(seed)

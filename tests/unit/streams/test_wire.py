@@ -83,6 +83,7 @@ def test_unknown_fields_are_ignored_even_of_odd_types():
         b'{"org_id": "\xc3\x28"}',
         f'{{{HEAD}, "samples": [{{"value": NaN}}]}}'.encode(),
         f'{{{HEAD}, "samples": [{{"value": 1, "metric_name": "\xff"}}]}}'.encode("latin-1"),
+        f'{{{HEAD}, "samples": [{{"metric_name": "retention"}}], "ignored": "\xff"}}'.encode("latin-1"),
         b"[" * 100_000,
         b'{"samples":' * 5_000,
         f'{{{HEAD}, "org_id": 5, "x": {"[" * 5_000}'.encode(),
