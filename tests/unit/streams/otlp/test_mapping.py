@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from metrics.names import Metric
@@ -9,7 +11,15 @@ HISTOGRAM, COUNTER, GAUGE = PointKind.HISTOGRAM, PointKind.COUNTER, PointKind.GA
 NEW, OLD = "http.server.request.duration", "http.server.duration"
 
 
-def routes(*rules, name, unit="", kind=COUNTER, own=None, resource=None, defaults=True):
+def routes(
+    *rules: Any,
+    name: str,
+    unit: str = "",
+    kind: PointKind = COUNTER,
+    own: Any = None,
+    resource: Any = None,
+    defaults: bool = True,
+) -> dict[Metric, Route]:
     mapping = compile(read({"rules": list(rules), "defaults": defaults}))
     return {route.metric: route for route in mapping.route(name, unit, kind, own or {}, resource or {})}
 
