@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.worker import READ_TOPICS
 from tests.reference import traffic
 from tests.streaming import PARTITIONS, RAW, System, eventually, sample
 
@@ -59,7 +60,7 @@ async def test_a_worker_under_load_ends_within_five_seconds_and_its_peer_goes_on
         assert worker.wait(10) == 0
         assert time.monotonic() - began < 5
         await sending
-        await peer.says("claimed 16 partitions", 8)
+        await peer.says(f"claimed {len(READ_TOPICS) * PARTITIONS} partitions", 8)
         await system.read()
         assert await system.count(project) == len(made.samples)
         logs = worker.log, peer.log
