@@ -49,7 +49,7 @@ bench-peers: .venv-peers/.peers ## the same work done by other stream processors
 bench-windows: .venv/.dev ## what open hours cost, and how soon one is closed
 	@$(BIN)/python -m benchmarks.windows
 
-bench-scale: .venv/.dev ## telemetry at 20 million rows (needs 42 GiB of disk)
+bench-scale: .venv/.dev ## telemetry at 20 million rows (needs 32 GiB of disk)
 	@$(BIN)/python -m benchmarks.scale
 
 chaos: .venv/.dev ## kill, stop and restart at random while apps send; then judge every row (SEED=1 EVENTS=200)
