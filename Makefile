@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-peers bench-windows bench-scale chaos malformed docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-peers bench-windows bench-scale chaos malformed fuzz docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -58,6 +58,9 @@ chaos: .venv/.dev ## kill, stop and restart at random while apps send; then judg
 malformed: .venv/.dev ## a million malformed messages between good ones, fifty of 20 MB (SEED=1 COUNT=1000000)
 	@$(BIN)/python -m benchmarks.malformed --seed $(or $(SEED),1) --count $(or $(COUNT),1000000)
 
+fuzz: .venv/.fuzz ## atheris at both decoders (Linux; SECONDS=300)
+	@$(BIN)/python -m tests.fuzz.decoders -max_total_time=$(or $(SECONDS),300) -max_len=3000
+
 docs: .venv/.dev ## write what is made from the code: docs/entities.md, docs/openapi.json
 	@$(BIN)/python -m cli.entities >.venv/entities.md && mv .venv/entities.md docs
 	@$(BIN)/augentis openapi >.venv/openapi.json && mv .venv/openapi.json docs
@@ -68,6 +71,7 @@ lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versi
 	$(COMPILE) pyproject.toml --extra system -c requirements/dev.txt -o requirements/system.txt
 	$(COMPILE) pyproject.toml --extra stack -c requirements/dev.txt -o requirements/stack.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
 	$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 	$(BIN)/python -m cli.stack.lock_jars
 
@@ -90,4 +94,8 @@ clean: ## remove the virtualenvs and caches
 .venv-peers/.peers: .venv/.dev benchmarks/peers/requirements.txt
 	@$(BIN)/python -m venv --clear .venv-peers
 	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r benchmarks/peers/requirements.txt
+	@touch $@
+
+.venv/.fuzz: .venv/.dev requirements/fuzz.txt
+	@$(INSTALL) fuzz
 	@touch $@
