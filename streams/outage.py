@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 PASSING = (
     *AWAY,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg makes of a server that dies in the middle of an answer
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,

@@ -63,22 +63,25 @@ class Monkey:
         self.done[what] += 1
 
     async def some(self, events: int) -> AsyncIterator[str]:
-        """Do `events` things, yielding what; between them something is counted, or some seconds pass."""
-        for _ in range(events):
+        """Do `events` things, yielding what; between them something is counted, or some seconds pass.
+
+        Every fourth waits longer, so that workers that start slowly count at all.
+        """
+        for number in range(events):
             (what,) = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))
             await self.act(what)
             yield what
             await asyncio.sleep(self._random.uniform(0, 1.5))
-            await self.moved()
+            await self.moved(30.0 if number % 4 == 3 else 3.0)
 
     async def rest(self) -> None:
         """Wait until what is stopped goes on."""
         await asyncio.gather(*self._stopped.values())
 
-    async def moved(self) -> None:
-        """Wait until some chunk was counted, for three seconds at most: trouble may be what keeps it."""
+    async def moved(self, seconds: float = 3.0) -> None:
+        """Wait until some chunk was counted, for `seconds` at most: trouble may be what keeps it."""
         before = await self._moves()
-        for _ in range(12):
+        for _ in range(round(seconds * 4)):
             await asyncio.sleep(0.25)
             if await self._moves() > max(before, 0):
                 return
