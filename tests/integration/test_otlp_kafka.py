@@ -6,115 +6,25 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from random import Random
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from faust.types import TP
 
-from metrics.cell import Cell
 from storage import database as databases
 from storage import partitions
 from storage.entities.founding import found
-from storage.partials import cell_of
 from storage.partitions import month_of
-from storage.secrets import seal
-from streams import stamps
-from streams.chunks import Chunk
 from streams.close import Closer, Patience
-from streams.fold import Limits, Tenant
-from streams.holdings import Holdings
-from streams.ingest import Ingest
-from streams.otlp.format import ExportArrival, Otlp, forget
-from streams.otlp.mapping import Mapping
-from streams.parking import Gate
-from tests.databases import SECRET, Database, clone_of, create, drop
-from tests.members import FAR, PATIENCE, Consumer, Member
-from tests.otlp import HOUR, App, Clock, Told, as_json, mapping, recorded
-from tests.unit.streams.messages import KEY, LAST_HOUR, ORG, Record
+from streams.otlp.format import forget
+from tests.databases import Database, clone_of, create, drop
+from tests.integration.otlp import WEEK, Cells, OtlpMember, cells, counter, gauge, request
+from tests.members import FAR
+from tests.otlp import HOUR, App, Clock, Told, as_json, recorded
+from tests.unit.streams.messages import LAST_HOUR
 
-WEEK = 7 * 86400.0
 START = LAST_HOUR - 6 * HOUR
 Build = Callable[[Clock, Told], list[bytes]]
-
-
-Cells = dict[tuple[int, str, str], Cell]
-
-
-class OneTenant:
-    """A directory in which every record is one project's."""
-
-    taken_at = float("inf")
-
-    def __init__(self, org: UUID, project: UUID) -> None:
-        self._tenant = Tenant(org, project, KEY)
-
-    def stale(self) -> bool:
-        return False
-
-    def tenant(self, *_: object) -> Tenant:
-        return self._tenant
-
-    def payer(self, _: object) -> None:
-        """Nobody has a quota."""
-
-
-class Rules:
-    """The mapping of the tests' app, for everybody."""
-
-    def __init__(self) -> None:
-        self._mapping = mapping()
-
-    def stale(self) -> bool:
-        return False
-
-    def of(self, _: object) -> Mapping:
-        return self._mapping
-
-
-class OtlpMember(Member):
-    """A worker's ingest of one partition of `otlp_metrics`, without Faust around it."""
-
-    def __init__(
-        self,
-        pool: asyncpg.Pool,
-        project: UUID,
-        partition: int = 0,
-        *,
-        org: UUID = ORG,
-        most_series: int = 10_000,
-        lateness: float = WEEK,
-    ) -> None:
-        super().__init__(pool, "one")
-        self.project = project
-        self.partition = TP("otlp_metrics", partition)
-        self.consumer = Consumer(assigned=frozenset({self.partition}))
-        self.holdings = Holdings(pool, str(project), "one", PATIENCE, {"otlp_metrics": "made once"})
-        directory: Any = OneTenant(org, project)
-        rules: Any = Rules()
-        limits = Limits(10_000, 1_000_000, lateness, 300.0)
-        self.otlp: Ingest[ExportArrival] = Ingest(
-            *(pool, self.holdings, directory, self.months, Otlp(limits, rules)),
-            gate=Gate(directory, stamps.key(SECRET), seal(SECRET)),
-            most_series=most_series,
-            seal=seal(SECRET),
-            clock=lambda: FAR / 1000,
-        )
-        self._next = 0
-
-    async def tell(self, requests: Sequence[bytes], headers: Sequence[tuple[str, bytes]] = ()) -> None:
-        """Count these records, as one chunk."""
-        if self._next == 0:
-            await self.again()
-        records = [
-            Record(self._next + place, request, FAR, headers=headers, topic="otlp_metrics")
-            for place, request in enumerate(requests)
-        ]
-        end = self._next + len(records)
-        chunk = Chunk(self.partition, self._next, end, records, self.consumer.token, 0.0)
-        await self.otlp.take(chunk, PATIENCE)
-        self._next = end
 
 
 @pytest.fixture(scope="module")
@@ -134,15 +44,6 @@ async def pool(ours: Database) -> AsyncIterator[asyncpg.Pool]:
         await partitions.make_ahead(connection)
     yield pool
     await pool.close()
-
-
-async def cells(pool: asyncpg.Pool, project: UUID) -> Cells:
-    """Return what is known of each hour, metric and feature, of all partitions together."""
-    found: Cells = defaultdict(Cell)
-    for row in await pool.fetch("SELECT * FROM partial WHERE project_id = $1", project):
-        key = (int(row["hour"].timestamp()), row["metric_name"], row["feature"])
-        found[key] |= cell_of(row)
-    return {key: cell for key, cell in found.items() if cell != Cell()}
 
 
 def instances(clock: Clock, told: Told) -> list[bytes]:
@@ -283,25 +184,6 @@ async def letters(pool: asyncpg.Pool, project: UUID) -> list[tuple[int, str, lis
         project,
     )
     return [(row["record_offset"], row["reason"], json.loads(row["indices"])) for row in rows]
-
-
-def gauge(*values: float, at: float = LAST_HOUR, name: str = "shop.load") -> dict[str, Any]:
-    points = [{"timeUnixNano": str(int(at * 1e9)), "asDouble": value} for value in values]
-    return {"name": name, "unit": "ms", "gauge": {"dataPoints": points}}
-
-
-def counter(*totals: tuple[float, int], started: float = 0.0) -> dict[str, Any]:
-    """A cumulative counter of checkouts: (time, total)."""
-    points = [
-        {"startTimeUnixNano": int(started * 1e9), "timeUnixNano": int(at * 1e9), "asInt": str(total)}
-        for at, total in totals
-    ]
-    data = {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True}
-    return {"name": "shop.checkouts", "sum": data}
-
-
-def request(*metrics: dict[str, Any]) -> bytes:
-    return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).encode()
 
 
 async def uses(pool: asyncpg.Pool, project: UUID) -> dict[int, int]:
