@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from random import Random
 from typing import Any
 
+from streams.worker import READ_TOPICS
 from tests.reference import check, traffic
-from tests.streaming import RAW, Process, Project, System, eventually, sample
+from tests.streaming import PARTITIONS, RAW, Process, Project, System, eventually, sample
 
 SAME = ("timestamp", "metric_name", "cohort", "feature", "metric_value", "unit", "numerator", "denominator")
 SKETCHES = ("sample_count", "user_count", "latency_sketch", "users_sketch", "positive_users_sketch")
@@ -77,7 +78,7 @@ async def test_a_worker_that_sleeps_while_another_takes_over_counts_nothing_twic
         zombie.send(signal.SIGSTOP)
         await send(system, messages)
         with system.worker("w2") as heir:
-            await heir.says("claimed 12 partitions")
+            await heir.says(f"claimed {len(READ_TOPICS) * PARTITIONS} partitions")
             await system.read()
             assert await system.count(project) == 4000
             zombie.send(signal.SIGCONT)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from cli import ledger as command
+from migrations.topics import KafkaUnreachableError
 from streams import kafka_watch
 from streams.errors import LedgerMismatchError
 from streams.kafka_watch import KafkaWatch
@@ -86,7 +87,13 @@ async def test_a_watch_notices_added_partitions_and_a_topic_that_was_made_again(
     monkeypatch.setattr(kafka_watch, "EVERY_SECONDS", 0.2)
     await make(system, OWN, 1)
     watch = KafkaWatch(system.settings, [OWN])
-    await watch.start()
+
+    async def started() -> bool:
+        with suppress(KafkaUnreachableError):  # the broker makes it, and knows it a moment later
+            await watch.start()
+        return OWN in watch.ids
+
+    await eventually(started)
     first = watch.ids[OWN]
 
     class Told(Exception):  # noqa: N818  # it ends the watch, and is no error
