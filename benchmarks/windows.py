@@ -56,8 +56,8 @@ def round_all(windows: int, hours: int, samples: int) -> Iterator[dict[str, obje
         yield sample(window // hours, newest - timedelta(hours=window % hours))
 
 
-async def publish(on: Ground, windows: int, hours: int, samples: int) -> None:
-    """A series stays in its partition, as with a producer that keys its messages."""
+async def publish(on: Ground, windows: int, hours: int, samples: int, *, over: bool = False) -> None:
+    """A series stays in its partition, as with a producer that keys its messages; `over` ends their hours."""
     producer = AIOKafkaProducer(
         bootstrap_servers=on.env["KAFKA_BOOTSTRAP_SERVERS"], linger_ms=20, max_batch_size=1 << 19, acks=1
     )
@@ -70,7 +70,10 @@ async def publish(on: Ground, windows: int, hours: int, samples: int) -> None:
         if len(batches[partition]) == MESSAGE:
             sent.append(await producer.send(TOPIC, body(on, batches[partition]), partition=partition))
             batches[partition] = []
+    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     for partition, batch in enumerate(batches):
+        if over:
+            batch.append(sample(partition, this_hour))
         if batch:
             sent.append(await producer.send(TOPIC, body(on, batch), partition=partition))
     await asyncio.gather(*sent)
@@ -101,11 +104,11 @@ async def open_windows(windows: int, least: int) -> None:
 
 async def close_one_hour(series: int) -> None:
     with ground(PARTITIONS, OPEN) as on:
-        await publish(on, series, 1, series)
+        await publish(on, series, 1, series, over=True)
         last = sum((await throughput.ends(on.env)).values())
         await throughput.ours(on.env, 0, last, on.home / "worker.log")
         async with asyncpg.create_pool(on.env["DATABASE_URL_WORKER"], min_size=1, max_size=1) as pool:
-            at_once = Patience(timedelta(0), timedelta(0), timedelta(days=7))
+            at_once = Patience(timedelta(0), timedelta(hours=1), timedelta(days=7))
             began, used = time.monotonic(), time.process_time()
             while await Closer(pool, GROUP, at_once).tick():
                 pass
