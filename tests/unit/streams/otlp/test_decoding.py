@@ -1,6 +1,7 @@
 """Both encodings give the same points, and what is neither is refused by name."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -213,3 +214,17 @@ def _read(stream: Stream) -> None:
                 reading(stream.kind, point)
             except FaultyError:
                 continue
+
+
+def test_a_stream_is_named_by_all_that_tells_it_apart_in_no_order():
+    stream = Stream({"a": 1, "b": "x"}, ("lib", "1"), "jobs", "1", PointKind.COUNTER, None, (), 0)
+    others = [
+        replace(stream, resource={"a": 1, "b": "y"}),
+        replace(stream, resource={"a": 1.0, "b": "x"}),
+        replace(stream, scope=("lib", "2")),
+        replace(stream, name="job"),
+        replace(stream, unit="s"),
+        replace(stream, kind=PointKind.GAUGE),
+    ]
+    assert len({stream_name(each) for each in (stream, *others)}) == 7
+    assert stream_name(replace(stream, resource={"b": "x", "a": 1}, first=9)) == stream_name(stream)
