@@ -61,10 +61,6 @@ class ChunkThread(AIOKafkaConsumerThread):
         """Leave the group when this ends, as a static member otherwise would not: nobody waits for it."""
         self._ensure_consumer()._coordinator._group_instance_id = None  # noqa: SLF001
 
-    def leave_for_good(self) -> None:
-        """Leave the group when this ends, as a static member otherwise would not: nobody waits for it."""
-        self._ensure_consumer()._coordinator._group_instance_id = None  # noqa: SLF001
-
     async def start_at(self, positions: Positions, token: int) -> None:
         """Seek to `positions`; chunks from now on carry `token`."""
         await self.call_thread(self._start_at, positions, token)
