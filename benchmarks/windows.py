@@ -183,6 +183,8 @@ async def hour_by_hour(on: Ground, projects: list[str], hours: int, pause: float
 async def delays_of(projects: int, hours: int, pause: float) -> None:
     with ground(PARTITIONS) as on:
         process = throughput.worker(on.env, on.home / "worker.log")
+        while "claimed" not in (on.home / "worker.log").read_text():
+            await asyncio.sleep(0.1)
         delays = Delays()
         watch = asyncio.create_task(delays.watch(on.superuser))
         try:
