@@ -72,7 +72,7 @@ async def count(stream: faust.StreamT[Counted]) -> None:
         project, metric, cohort, feature = series.split("|")
         hour = datetime.fromtimestamp(each.at, UTC).strftime("%Y-%m-%dT%H")
         key = (project, hour, metric, cohort, feature)
-        changed[key] = (totals[series].current(), counts[series].current())
+        changed[key] = (totals[series].value(), counts[series].value())
 
 
 @app.timer(1.0)
