@@ -34,7 +34,11 @@ WRITES = {
     "topic_binding",
 }
 APPENDS = {"batch_seen"}
-DELETES = {"partition_ledger", "outbox", "dead_letter", "idempotency_key", "series"} | {"otlp_series", "otlp_point", "telemetry"}
+DELETES = {"partition_ledger", "outbox", "dead_letter", "idempotency_key", "series"} | {
+    "otlp_series",
+    "otlp_point",
+    "telemetry",
+}
 EVERY = sorted(Base.metadata.tables)
 
 
