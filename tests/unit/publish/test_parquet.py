@@ -62,6 +62,7 @@ def test_what_pandas_has_no_value_for_is_absent():
     assert isinstance(second.content, Flat)
     assert b"of" not in second.content.sample
     assert b"cohort" not in second.content.sample
+    assert b"user_id" not in only(user_id="").sample
 
 
 def test_decimals_are_numbers():
