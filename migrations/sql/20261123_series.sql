@@ -31,7 +31,7 @@ CREATE TABLE key_usage (
     period_start TIMESTAMP WITH TIME ZONE NOT NULL,
     used BIGINT NOT NULL,
     CONSTRAINT pk_key_usage PRIMARY KEY (org_id, key_id),
-    CONSTRAINT fk_key_usage_org_id_key_id FOREIGN KEY (org_id, key_id) REFERENCES machine_key (org_id, id)
+    CONSTRAINT fk_key_usage_org_id_key_id FOREIGN KEY (org_id, key_id) REFERENCES machine_key (org_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE topic_binding (

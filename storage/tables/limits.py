@@ -49,7 +49,7 @@ class KeyUsage(Base):
     """Samples that a key with a quota has used in the period that began at `period_start`."""
 
     __tablename__ = "key_usage"
-    __table_args__ = (within_org("key_id", "machine_key"),)
+    __table_args__ = (within_org("key_id", "machine_key", ondelete="CASCADE"),)
 
     org_id: Mapped[OrgKey]
     key_id: Mapped[UUID] = mapped_column(primary_key=True)
