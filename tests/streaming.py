@@ -308,6 +308,22 @@ class System:
 
         await eventually(at_end, seconds, lambda: f"the ledger is not at {ends}")
 
+    async def letters(self, partition: int, topic: str = RAW) -> dict[int, tuple[Any, dict[str, str]]]:
+        """Return the dead letters of a partition, by offset, once all is read and Kafka has them."""
+        await self.read(topic)
+        dead = f"{topic}.dlq"
+
+        async def gone() -> bool:
+            return not await self.value("SELECT count(*) FROM outbox WHERE topic = $1", dead)
+
+        await eventually(gone)
+        found = {}
+        for record in await self.records(dead):
+            headers = {name: value.decode() for name, value in record.headers}
+            if headers["augentis-partition"] == str(partition):
+                found[int(headers["augentis-offset"])] = (record, headers)
+        return found
+
     async def closed(self, project: Project, through: datetime = NOW, seconds: float = PATIENCE) -> None:
         """Wait until all was read and a project's hours before `through` are closed, late ones too."""
         await self.read(seconds=seconds)
