@@ -51,7 +51,7 @@ NOT_FOR_THE_API = {
     "topic_binding",
 }
 
-TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF, *OF_THE_LOG]
+TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF, *sorted(OF_THE_LOG)]
 MEMBERS = ("ann", "max", "vic", "sam", "cem", "eve")
 
 
