@@ -1,8 +1,9 @@
 #!/bin/sh
 # on-postgres-15.sh PYTEST: run the tests of schema, tenancy and storage on Debian's PostgreSQL 15, in a
-# cluster of their own that is dropped afterwards (pg_virtualenv, of Debian's postgresql-common).
+# cluster of their own that is dropped afterwards (pg_virtualenv, of Debian's postgresql-common). With -t it
+# lies in a temporary folder for root too: one that a killed run left behind does not stop the next.
 set -eu
-exec pg_virtualenv -v 15 sh -c '
+exec pg_virtualenv -t -v 15 sh -c '
     export TEST_DATABASE_SUPERUSER_URL="postgresql://$PGUSER:$PGPASSWORD@127.0.0.1:$PGPORT/postgres"
     unset PGUSER PGPASSWORD PGHOST PGPORT PGDATABASE
     exec "$0" -m "" tests/system tests/migrations tests/tenancy tests/rules tests/integration/test_apply.py \
