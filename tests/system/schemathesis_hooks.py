@@ -14,6 +14,7 @@ RIGHTLY_REFUSED = (
     ("query.since", "a year from 1900 to 8999 is meant"),
     ("query.until", "a year from 1900 to 8999 is meant"),
     ("body.expires_at", "this is in the past"),
+    ("body.expires_at", "a year from 1900 to 8999 is meant"),
     ("body.timezone", "this is no IANA time zone"),
     # What a rule of a mapping may hold depends on its metric: JSON Schema would need a case for each.
     *(("body.rules.", f"{field}: ") for field in ("metric_name", "as", "match.kind", "numerator_if")),
