@@ -3,7 +3,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Subquery, cast, insert, null, select
+from sqlalchemy import ColumnElement, any_, cast, func, insert, null, select
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,17 +22,16 @@ class Name(NamedTuple):
 
 async def latest(session: AsyncSession, org_id: UUID, project_id: UUID) -> dict[Name, Artifact]:
     """Return the latest version of each artifact of the project."""
-    ids = latest_ids(org_id, project_id)
-    query = select(Artifact).join(ids, Artifact.id == ids.c.id).where(Artifact.org_id == org_id)
+    query = select(Artifact).where(Artifact.org_id == org_id, is_latest(org_id, project_id))
     rows: Sequence[Artifact] = (await session.scalars(query)).all()
     return {Name(row.type, row.key): row for row in rows}
 
 
-def latest_ids(org_id: UUID, project_id: UUID, type_: str | None = None) -> Subquery:
-    """Return the ids of the latest version of each type (or of this one) and key, to be joined.
+def is_latest(org_id: UUID, project_id: UUID, type_: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that an artifact is the latest version of its type (or of this one) and key.
 
-    To be joined, not tested by EXISTS or IN: under row security few rows are expected of each look at the
-    table, and the planner would take that look again for every version.
+    As an array, which PostgreSQL makes once: under row security few rows are expected of each look at the
+    table, and for a join, EXISTS or IN the planner may take that look again for every version.
     """
     every = aliased(Artifact)
     query = (
@@ -41,7 +40,8 @@ def latest_ids(org_id: UUID, project_id: UUID, type_: str | None = None) -> Subq
         .where(every.org_id == org_id, every.project_id == project_id)
         .order_by(every.type, every.key, every.version.desc())
     )
-    return (query if type_ is None else query.where(every.type == type_)).subquery()
+    ids = query if type_ is None else query.where(every.type == type_)
+    return Artifact.id == any_(func.array(ids.scalar_subquery()))
 
 
 async def dependencies(

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer
 
-from storage.entities.artifacts import latest_ids
+from storage.entities.artifacts import is_latest
 from storage.reading.pages import Orders, Slice, page
 from storage.tables import Artifact, ArtifactDependency, Tag
 
@@ -53,8 +53,7 @@ def of_project(org_id: UUID, project_id: UUID, wanted: Wanted) -> Select[Artifac
     if wanted.tag is not None:
         found = found.where(_tagged(org_id, wanted.tag))
     if wanted.latest:
-        ids = latest_ids(org_id, project_id, wanted.type)
-        found = found.join(ids, Artifact.id == ids.c.id)
+        found = found.where(is_latest(org_id, project_id, wanted.type))
     return found.options(defer(Artifact.content))
 
 
