@@ -92,7 +92,7 @@ class Detect:
 
         async def work() -> None:
             async with self._pool.acquire() as connection, connection.transaction():
-                if not await self._holdings.move(connection, holding, rest.end):
+                if not await self._holdings.move(connection, holding, rest):
                     return
                 for (org_id, project_id), said in news.items():
                     await self._examine(connection, org_id, project_id, said)

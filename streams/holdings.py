@@ -82,9 +82,11 @@ class Holdings:
         rest = chunk.after(position)
         return (holding, rest) if rest else None
 
-    async def move(self, connection: Connection, holding: Holding, end: int) -> bool:
-        """Move the ledger on to `end`: the first statement of a chunk's transaction.
+    async def move(self, connection: Connection, holding: Holding, chunk: Chunk) -> bool:
+        """Move the ledger from the start of `chunk` to its end: the first statement of its transaction.
 
+        From its start, not from the position held: where the connection breaks after the commit that one
+        has moved on, and the chunk is tried again.
         False where there is nothing to write: the partition was lost in a rebalance, or this chunk is
         written already and only the answer to its commit was lost with the connection.
 
@@ -92,13 +94,13 @@ class Holdings:
             FencedError: another worker holds the partition.
         """
         place = holding.place
-        if await ledger.move(connection, place, holding.claim, end):
+        if await ledger.move(connection, place, Claim(chunk.start, holding.claim.epoch), chunk.end):
             return True
         stands = await ledger.position(connection, place)
-        if stands == Claim(end, holding.claim.epoch):
+        if stands == Claim(chunk.end, holding.claim.epoch):
             holding.partials.clear()
             holding.marks = await watermarks.load(connection, place)
-            holding.advanced(end)
+            holding.advanced(chunk.end)
         elif self._current(holding):
             raise FencedError(
                 f"{place.topic}[{place.partition}] is held by another worker"

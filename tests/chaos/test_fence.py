@@ -177,6 +177,27 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(pool, audit, mon
     assert audit == [(0, 10), (10, 20)]
 
 
+async def test_a_connection_that_breaks_once_all_is_remembered_counts_nothing_twice(pool, audit, monkeypatch):
+    """PostgreSQL ends the session after the commit: giving the connection back to the pool fails."""
+    member = Member(pool, "only")
+    await member.claim()
+    real = Ingest._remember
+    ended: list[bool] = []
+
+    def remember(self: Ingest[Any], *arguments: Any) -> None:
+        real(self, *arguments)
+        if not ended:
+            ended.append(True)
+            raise ConnectionResetError("lost on the way back to the pool")
+
+    monkeypatch.setattr(Ingest, "_remember", remember)
+    await member.count(member.chunk(0, 10))
+    await member.count(member.chunk(10, 20))
+    assert ended
+    assert await total(pool) == 20
+    assert audit == [(0, 10), (10, 20)]
+
+
 async def test_an_attempt_that_fails_leaves_nothing_behind(pool, audit, monkeypatch):
     member = Member(pool, "only")
     await member.claim()
