@@ -7,10 +7,8 @@ k with its hashes in the open). A union keeps the smallest of both, so it is ass
 idempotent by construction, and any order gives the same bytes (ADR 0004).
 """
 
-import functools
 import hashlib
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -18,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 EXACT = 4096
-REMEMBERED = 50_000
-"""Digests kept in memory for each of the few keys last used."""
+NOBODY = 0
+"""Stands for no user where hashes lie side by side; no user's hash."""
 _SPACE = float(2**64)
 _NONE = np.empty(0, dtype="<u8")
 
@@ -33,19 +31,13 @@ class UserSet:
     @classmethod
     def of(cls, user_ids: Iterable[str], key: bytes) -> Self:
         """Hash `user_ids` with an organisation's `key` (at most 64 bytes)."""
-        users = set(user_ids)
-        return cls._of_digests(map(_digests(users, key).__getitem__, users))
+        known = UserHashes(key)
+        return cls.of_hashes(np.fromiter((known[user] for user in user_ids), dtype="<u8"))
 
     @classmethod
-    def pair(cls, user_ids: Sequence[str], chosen: Iterable[bool], key: bytes) -> tuple[Self, Self]:
-        """Return all of `user_ids`, and those at the positions `chosen`; each is hashed once."""
-        users, some = set(user_ids), set(itertools.compress(user_ids, chosen))
-        digest = _digests(users, key).__getitem__
-        return cls._of_digests(map(digest, users)), cls._of_digests(map(digest, some))
-
-    @classmethod
-    def _of_digests(cls, digests: Iterable[bytes]) -> Self:
-        return cls(np.unique(np.frombuffer(b"".join(digests), dtype="<u8"))[: EXACT + 1])
+    def of_hashes(cls, hashes: npt.NDArray[np.uint64]) -> Self:
+        """Return the set of `hashes`, in any order and however often each."""
+        return cls(np.unique(hashes)[: EXACT + 1])
 
     @classmethod
     def from_bytes(cls, data: bytes | None) -> Self:
@@ -76,24 +68,21 @@ class UserSet:
         return kept if kept <= EXACT else round(EXACT * _SPACE / float(self.hashes[EXACT]))
 
 
-def _digests(users: set[str], key: bytes) -> dict[str, bytes]:
-    """Return the digests of `users`, and of others."""
-    known = _known(key)
-    new = users - known.keys()
-    if len(known) + len(new) > REMEMBERED:
-        known.clear()
-        new = users
-    # A copy of the hash that has its key already: half the work of a new one.
-    keyed = hashlib.blake2b(key=key, digest_size=8).copy
-    for user in new:
-        state = keyed()
-        state.update(user.encode("utf-8", "surrogatepass"))
-        known[user] = state.digest()
-    return known
+class UserHashes(dict[str | None, int]):
+    """The hashes of user ids under a key, kept, since users come again and hashing one is dear.
 
+    None is `NOBODY`. A dict that fills itself, since nothing is faster to look up.
+    """
 
-@functools.lru_cache(maxsize=8)
-def _known(key: bytes) -> dict[str, bytes]:
-    """Return the digests remembered under `key`: users come again, and hashing one is dear."""
-    del key
-    return {}
+    def __init__(self, key: bytes) -> None:
+        super().__init__({None: NOBODY})
+        # A copy of the hash that has its key already: half the work of a new one.
+        self._keyed = hashlib.blake2b(key=key, digest_size=8).copy
+
+    def __missing__(self, user_id: str) -> int:
+        """Hash a user id that was not seen before."""
+        state = self._keyed()
+        state.update(user_id.encode("utf-8", "surrogatepass"))
+        # One hash in 2**64 is NOBODY: it gets a neighbour's.
+        self[user_id] = found = int.from_bytes(state.digest(), "little") or 1
+        return found

@@ -6,15 +6,13 @@ and the chunk is counted again without them.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from storage import series
 from storage.ledger import Connection
 from storage.partials import SeriesHour
 from storage.series import SeriesName
-from streams.fold import Arrival, Folded, Refusal
-from streams.wire import Reason
 
 REMEMBERED = 20_000
 """Series that a partition remembers; more are looked up again."""
@@ -69,29 +67,3 @@ async def make_room(connection: Connection, known: Known, cells: Iterable[Series
     barred = await series.add(connection, new, most) if new else set()
     if barred:
         raise TooManySeriesError(barred)
-
-
-def refuse(folded: Folded, arrivals: Sequence[Arrival], barred: Collection[SeriesName]) -> None:
-    """Take the series `barred` out of what was folded of `arrivals`, and refuse their right samples."""
-    gone = [where for where in folded.cells if series.name_of(where) in barred]
-    if not gone:
-        return
-    for where in gone:
-        folded.samples -= folded.cells.pop(where).samples
-    wrong: dict[int, set[int]] = {}
-    for refusal in folded.refusals:
-        wrong.setdefault(refusal.record.offset, set()).update(refusal.indices)
-    for arrival in arrivals:
-        indices = _of_series(arrival, barred, wrong.get(arrival.record.offset, set()))
-        if indices:
-            folded.refusals.append(Refusal(arrival.record, Reason.TOO_MANY_SERIES, indices, arrival.tenant))
-
-
-def _of_series(arrival: Arrival, barred: Collection[SeriesName], wrong: set[int]) -> tuple[int, ...]:
-    message, project = arrival.message, arrival.tenant.project
-    return tuple(
-        message.index(position)
-        for position, sample in enumerate(message.samples)
-        if (*project, sample.metric_name, sample.cohort or "", sample.feature or "") in barred
-        and message.index(position) not in wrong
-    )

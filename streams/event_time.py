@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 HOUR = 3600
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_CACHED = 100_000
 NO_TIME = -1.0
 _MOST = 253_402_300_799.0  # the end of the year 9999, the last that PostgreSQL and Python both write
 
@@ -23,33 +22,17 @@ def epoch_seconds(timestamp: str | float) -> float | None:
     return float(timestamp) if 0 <= timestamp <= _MOST else None
 
 
-class Times:
-    """What timestamps mean, kept for the next time, since apps repeat them; bounded.
+class Moments(dict[str | float, float]):
+    """Epoch seconds of timestamps, `NO_TIME` for what is none or before 1970.
 
-    `hours` has the number of a timestamp's hour since 1970, negative where it is no time. It is a plain dict
-    because nothing is faster to look up; `hour` fills it.
+    They are kept, since apps repeat them, in a dict, since nothing is faster to look up.
     """
 
-    def __init__(self) -> None:
-        self.hours: dict[str | float, int] = {}
-        self._moments: dict[str | float, float] = {}
-
-    def hour(self, timestamp: str | float) -> int:
-        """Return the number of the hour of a timestamp that `hours` lacks, and keep it."""
-        if len(self.hours) >= _CACHED:
-            self.hours.clear()
-        self.hours[timestamp] = found = int(self.moment(timestamp) // HOUR)
+    def __missing__(self, timestamp: str | float) -> float:
+        """Read a timestamp that was not seen before."""
+        at = epoch_seconds(timestamp)
+        self[timestamp] = found = NO_TIME if at is None or at < 0 else at
         return found
-
-    def moment(self, timestamp: str | float) -> float:
-        """Return epoch seconds, `NO_TIME` for what is none or before 1970."""
-        known = self._moments.get(timestamp)
-        if known is None:
-            if len(self._moments) >= _CACHED:
-                self._moments.clear()
-            at = epoch_seconds(timestamp)
-            self._moments[timestamp] = known = NO_TIME if at is None or at < 0 else at
-        return known
 
 
 def kept_from(now: float, retention: float | None) -> float:

@@ -12,20 +12,7 @@ import asyncpg
 from storage.ledger import Connection
 from storage.series import SeriesName
 from storage.watermarks import ProjectKey
-from streams import caps
-from streams.fold import Arrival, Directory, Folded, Folder, Limits, Record, Refusal, Tenant, admit
-
-
-class Sent(Protocol):
-    """A message that can be read."""
-
-    @property
-    def batch_id(self) -> UUID | None:
-        """Return what its resends are known by."""
-
-    @property
-    def sample_count(self) -> int:
-        """Return what it takes from its key's quota."""
+from streams.fold import Arrival, Directory, Folded, Folder, Limits, Record, Refusal, Tenant
 
 
 class Arrived(Protocol):
@@ -34,9 +21,14 @@ class Arrived(Protocol):
     @property
     def record(self) -> Any: ...  # noqa: D102
     @property
-    def message(self) -> Sent: ...  # noqa: D102
-    @property
     def tenant(self) -> Tenant: ...  # noqa: D102
+    @property
+    def batch_id(self) -> UUID | None:
+        """Return what its resends are known by."""
+
+    @property
+    def sample_count(self) -> int:
+        """Return what it takes from its key's quota."""
 
 
 A = TypeVar("A", bound=Arrived)
@@ -70,14 +62,14 @@ class Native:
     """The raw message, version 1 (docs/wire-format.md)."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._folder = limits, Folder(limits)
+        self._folder = Folder(limits)
 
     async def refresh(self, pool: asyncpg.Pool) -> None:
         """Nothing about it is in the database."""
 
     def admit(self, records: Sequence[Record], directory: Directory) -> tuple[list[Arrival], list[Refusal]]:
         """Decode `records`, and ask `directory` whose they are."""
-        return admit(records, directory, self._limits)
+        return self._folder.admit(records, directory)
 
     async def fold(
         self,
@@ -89,7 +81,4 @@ class Native:
     ) -> Folded:
         """Add up `arrivals`; the database is not asked."""
         del connection
-        folded = self._folder.fold(arrivals, marks, now)
-        if barred:
-            caps.refuse(folded, arrivals, barred)
-        return folded
+        return self._folder.fold(arrivals, marks, now, barred)

@@ -135,7 +135,7 @@ class Ingest(Generic[A]):
     ) -> None:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
-                if not await self._holdings.move(connection, holding, chunk.end):
+                if not await self._holdings.move(connection, holding, chunk):
                     return
                 paid = await self._gate.let_in(connection, arrivals)
                 new = await _new_only(connection, paid.arrivals)
@@ -218,12 +218,12 @@ def _states(folded: Folded, known: Mapping[SeriesHour, Held]) -> dict[SeriesHour
     return states
 
 
-async def _new_only(connection: Connection, arrivals: Sequence[A]) -> list[A]:
+async def _new_only(connection: Connection, arrivals: Sequence[A]) -> Sequence[A]:
     """Return the arrivals that were not counted before, nor stand twice in this chunk."""
-    keyed = [(_batch_key(arrival), arrival) for arrival in arrivals]
-    new = await batches.remember(connection, [key for key, _ in keyed if key is not None])
+    keys = [_batch_key(arrival) for arrival in arrivals]
+    new = await batches.remember(connection, [key for key in keys if key is not None])
     fresh = []
-    for key, arrival in keyed:
+    for key, arrival in zip(keys, arrivals, strict=True):
         if key is None:
             fresh.append(arrival)
         elif key in new:

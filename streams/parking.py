@@ -76,7 +76,7 @@ def read(record: Record, signing_key: bytes) -> Parked:
 
 def batch_id(arrival: Arrived) -> UUID | None:
     """Return what the resends of a message are known by: in its body, or else in a header."""
-    return arrival.message.batch_id or _header_batch(arrival.record.headers)
+    return arrival.batch_id or _header_batch(arrival.record.headers)
 
 
 def _header_batch(headers: Headers) -> UUID | None:
@@ -122,7 +122,7 @@ class Gate:
         for arrival, payer in zip(arrivals, paying, strict=True):
             if payer:
                 key, quota = payer
-                wanted.setdefault(key, (quota, []))[1].append(arrival.message.sample_count)
+                wanted.setdefault(key, (quota, []))[1].append(arrival.sample_count)
         if not wanted:
             return Verdict(arrivals)
         waits = await quotas.spend_each(connection, wanted)
@@ -147,7 +147,7 @@ class Gate:
     def _parked(self, arrival: Arrived, payer: KeyName) -> Letter:
         record = arrival.record
         known_by = batch_id(arrival) or uuid5(_NAMES, f"{record.topic}/{record.partition}/{record.offset}")
-        count = arrival.message.sample_count
+        count = arrival.sample_count
         value = record.value or b""
         parked = Parked(record.topic, arrival.tenant.project, payer, count, known_by, record.key, value)
         return parked.letter(record.topic + SUFFIX, self._signing_key, self._seal)

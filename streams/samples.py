@@ -5,6 +5,7 @@ one does are they looked at one by one.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from metrics.cell import Cell
 from metrics.fixed import LARGEST, sum_micro
 from metrics.latency import LatencyBuckets
 from metrics.names import KINDS, UNITS, USER_RATES, Kind, Metric
-from metrics.users import UserSet
+from metrics.users import NOBODY, UserSet
 from streams.wire import MAX_NAME, MAX_USER_ID, Reason, Sample
 
 Numbers = npt.NDArray[np.float64]
@@ -34,7 +35,7 @@ def sample_fault(metric: Metric, sample: Sample) -> Reason | None:
         return Reason.BAD_UNIT
     if not 0 <= sample.value <= LARGEST:
         return Reason.BAD_VALUE
-    if sample.user_id is not None and not _is_user_id(sample.user_id):
+    if sample.user_id is not None and not is_user_id(sample.user_id):
         return Reason.BAD_SCHEMA
     return _rate_fault(metric, sample) if KINDS[metric] is Kind.RATE else _plain_fault(sample)
 
@@ -57,75 +58,75 @@ def _rate_fault(metric: Metric, sample: Sample) -> Reason | None:
     return None
 
 
-def contribution(metric: Metric, samples: Sequence[Sample], key: bytes) -> Cell | None:
-    """Return what the samples of a series add, or None if any of them breaks a rule.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Samples of one series in one hour, side by side.
 
-    `key` hashes user ids (metrics.users).
+    `ofs` are NaN where there is none, `users` are hashed, and NOBODY where none is named; `units` is None
+    where no sample has one.
     """
-    if not {s.unit for s in samples} <= {None, UNITS[metric]}:
+
+    values: Numbers
+    ofs: Numbers
+    users: npt.NDArray[np.uint64]
+    units: Sequence[str | None] | None = None
+
+
+def contribution(metric: Metric, rows: Rows) -> Cell | None:
+    """Return what samples of a series add, or None if any of them breaks a rule."""
+    if rows.units is not None and not {*rows.units} <= {None, UNITS[metric]}:
         return None
-    users = [s.user_id for s in samples]
-    if users.count(None) == len(users):
-        return _numbers(metric, samples)
-    cell = _of_users(metric, [s for s in samples if s.user_id is not None], key)
-    plain = [s for s in samples if s.user_id is None]
-    rest = _numbers(metric, plain) if plain else Cell()
+    if not 0 <= rows.values.min() <= rows.values.max() <= LARGEST:
+        return None
+    named = rows.users != NOBODY
+    if not named.any():
+        return _numbers(metric, rows.values, rows.ofs)
+    cell = _of_users(metric, rows.values[named], rows.ofs[named], rows.users[named])
+    plain = ~named
+    rest = _numbers(metric, rows.values[plain], rows.ofs[plain]) if plain.any() else Cell()
     return None if cell is None or rest is None else cell | rest
 
 
-def _numbers(metric: Metric, samples: Sequence[Sample]) -> Cell | None:
-    values = _values(samples)
-    ofs = [s.of for s in samples]
-    if values is None:
-        return None
+def _numbers(metric: Metric, values: Numbers, ofs: Numbers) -> Cell | None:
     if KINDS[metric] is Kind.RATE:
         return _rate(metric, values, ofs)
-    if ofs.count(None) != len(ofs):
+    if not np.isnan(ofs).all():
         return None
     if KINDS[metric] is Kind.SUM:
         return Cell(value_micro=sum_micro(values), samples=len(values))
     return Cell(samples=len(values), latency=LatencyBuckets.of(values))
 
 
-def _values(samples: Sequence[Sample]) -> Numbers | None:
-    values = np.array([s.value for s in samples], dtype=np.float64)
-    return values if values.min() >= 0 and values.max() <= LARGEST else None
+def _rate(metric: Metric, values: Numbers, ofs: Numbers) -> Cell | None:
+    if not 0 <= ofs.min() <= ofs.max() <= LARGEST:  # nor with a NaN among them
+        return None
+    if metric is not Metric.CRASH_RATE and bool((values > ofs).any()):
+        return None
+    return Cell(value_micro=sum_micro(values), of_micro=sum_micro(ofs), samples=len(values))
 
 
-def _rate(metric: Metric, values: Numbers, ofs: list[float | None]) -> Cell | None:
-    of = np.array(ofs, dtype=np.float64)  # an absent one becomes NaN
-    if not (of.min() >= 0 and of.max() <= LARGEST):
+def _of_users(metric: Metric, values: Numbers, ofs: Numbers, users: npt.NDArray[np.uint64]) -> Cell | None:
+    if not np.isnan(ofs).all():
         return None
-    if metric is not Metric.CRASH_RATE and bool((values > of).any()):
-        return None
-    return Cell(value_micro=sum_micro(values), of_micro=sum_micro(of), samples=len(values))
-
-
-def _of_users(metric: Metric, named: Sequence[Sample], key: bytes) -> Cell | None:
-    names = [s.user_id or "" for s in named]
-    values, lengths = _values(named), set(map(len, names))
-    if values is None or not 0 < min(lengths) <= max(lengths) <= MAX_USER_ID:
-        return None
-    if any([s.of is not None for s in named]):  # noqa: C419  # a list is faster than a generator here
-        return None
+    everybody = UserSet.of_hashes(users)
     match KINDS[metric]:
         case Kind.RATE:
-            if metric not in USER_RATES or not bool(np.isin(values, (0, 1)).all()):
+            if metric not in USER_RATES or not bool(((values == 0) | (values == 1)).all()):
                 return None
-            users, positive = UserSet.pair(names, values == 1, key)
-            return Cell(samples=len(named), users=users, positive=positive)
+            positive = UserSet.of_hashes(users[values == 1])
+            return Cell(samples=len(users), users=everybody, positive=positive)
         case Kind.SUM:
-            return Cell(value_micro=sum_micro(values), samples=len(named), users=UserSet.of(names, key))
+            return Cell(value_micro=sum_micro(values), samples=len(users), users=everybody)
         case Kind.MEDIAN:
-            users, latency = UserSet.of(names, key), LatencyBuckets.of(values)
-            return Cell(samples=len(named), users=users, latency=latency)
+            return Cell(samples=len(users), users=everybody, latency=LatencyBuckets.of(values))
 
 
 def _is_name(name: str) -> bool:
     return len(name) <= MAX_NAME and _is_text(name)
 
 
-def _is_user_id(user_id: str) -> bool:
+def is_user_id(user_id: str) -> bool:
+    """Say whether a user may be called so."""
     return 0 < len(user_id) <= MAX_USER_ID
 
 

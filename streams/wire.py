@@ -98,10 +98,11 @@ class Message(msgspec.Struct, gc=False):
     @property
     def sample_count(self) -> int:
         """Return how many samples were sent, readable or not."""
-        return len(self.samples) + sum(map(len, (self.unreadable or {}).values()))
+        unreadable = self.unreadable
+        return len(self.samples) + (sum(map(len, unreadable.values())) if unreadable else 0)
 
 
-_DECODER = msgspec.json.Decoder(_Envelope)
+_DECODE = msgspec.json.Decoder(_Envelope).decode
 
 
 def decode(raw: bytes, max_samples: int, max_bytes: int) -> Message:
@@ -115,27 +116,28 @@ def decode(raw: bytes, max_samples: int, max_bytes: int) -> Message:
     try:
         if not raw.isascii():
             raw.decode()  # msgspec does not look into the texts of fields that it leaves out
-        message = _typed(_DECODER.decode(raw))
+        envelope = _DECODE(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Also for what msgspec takes for no JSON: half of a surrogate pair, as of a text cut in the middle
         # of an emoji, is about its sample alone.
-        message = _leniently(raw)
-    count = message.sample_count
-    if count > max_samples:
-        raise Refused(Reason.TOO_LARGE, f"{count} samples are more than {max_samples}")
-    if not count:
-        raise Refused(Reason.BAD_SCHEMA, "samples is empty")
-    return message
-
-
-def _typed(envelope: _Envelope) -> Message:
+        return _counted(_leniently(raw), max_samples)
     samples = envelope.samples
     if samples is None:
         # The flat form has a sample's fields under the same names: checked once, used as it is.
         if envelope.metric_name is None or envelope.value is None or envelope.timestamp is None:
             raise Refused(Reason.BAD_SCHEMA, "neither samples nor metric_name, value and timestamp")
         samples = [envelope]  # type: ignore[list-item]
-    return Message(envelope.org_id, envelope.project_id, envelope.batch_id, samples)
+    message = Message(envelope.org_id, envelope.project_id, envelope.batch_id, samples)
+    return message if 0 < len(samples) <= max_samples else _counted(message, max_samples)
+
+
+def _counted(message: Message, max_samples: int) -> Message:
+    count = message.sample_count
+    if count > max_samples:
+        raise Refused(Reason.TOO_LARGE, f"{count} samples are more than {max_samples}")
+    if not count:
+        raise Refused(Reason.BAD_SCHEMA, "samples is empty")
+    return message
 
 
 def _leniently(raw: bytes) -> Message:

@@ -8,7 +8,7 @@ from uuid import UUID
 from metrics.cell import Cell
 from storage.partials import SeriesHour
 from storage.watermarks import ProjectKey
-from streams.fold import Arrival, Directory, Folder, Headers, Limits, Record, Tenant, admit
+from streams.fold import Arrival, Directory, Folder, Headers, Limits, Record, Tenant
 from streams.wire import Reason, Refused, decode
 
 
@@ -59,7 +59,7 @@ def _uuid(text: str | None, reason: Reason) -> UUID:
 
 def admitted(sent: Sent, directory: Directory, limits: Limits) -> Arrival | Judged:
     """Return the message as it would be folded, or why all of it is refused."""
-    arrivals, refusals = admit([sent], directory, limits)
+    arrivals, refusals = Folder(limits).admit([sent], directory)
     if arrivals:
         return arrivals[0]
     return Judged(refusals=(Refusal(refusals[0].reason, (), _detail(sent, directory, limits)),))
@@ -69,7 +69,7 @@ def folded(arrival: Arrival, marks: Mapping[ProjectKey, float], limits: Limits, 
     """Return what a message adds, where its project has come as far as `marks` say (epoch seconds)."""
     found = Folder(limits).fold([arrival], marks, now)
     refusals = tuple(Refusal(each.reason, each.indices, "") for each in found.refusals)
-    return Judged(arrival.tenant, arrival.message.batch_id, found.cells, refusals)
+    return Judged(arrival.tenant, arrival.batch_id, found.cells, refusals)
 
 
 def _detail(sent: Sent, directory: Directory, limits: Limits) -> str:

@@ -36,6 +36,16 @@ class ExportArrival:
     message: Export
     tenant: Tenant
 
+    @property
+    def batch_id(self) -> UUID | None:
+        """Return what its resends are known by."""
+        return self.message.batch_id
+
+    @property
+    def sample_count(self) -> int:
+        """Return how many points there are."""
+        return self.message.sample_count
+
 
 class Otlp:
     """Counts OTLP exports by each project's mapping."""

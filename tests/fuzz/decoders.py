@@ -12,7 +12,9 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["streams.wire", "streams.otlp", "streams.fold", "streams.samples"]):
+with atheris.instrument_imports(
+    include=["streams.wire", "streams.otlp", "streams.fold", "streams.columns", "streams.samples"]
+):
     from streams import fold, samples, wire
     from streams.otlp import decoding, format  # noqa: A004  # the module's name
 
@@ -28,8 +30,9 @@ LIMITS = fold.Limits(100, 100_000, 7 * 86400.0, 300.0)
 
 def native(raw: bytes) -> None:
     agree(raw)
-    arrivals, _ = fold.admit([Record(0, raw)], Everybody(), LIMITS)
-    fold.Folder(LIMITS).fold(arrivals, {}, 1_793_530_000.0)
+    folder = fold.Folder(LIMITS)
+    arrivals, _ = folder.admit([Record(0, raw)], Everybody())
+    folder.fold(arrivals, {}, 1_793_530_000.0)
 
 
 def one(raw: bytes) -> None:

@@ -1,12 +1,12 @@
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics import users
-from metrics.users import EXACT, UserSet
+from metrics.users import EXACT, NOBODY, UserHashes, UserSet
 
 KEY = b"k" * 32
 LARGE = [f"user-{number}" for number in range(50_000)]
@@ -71,14 +71,15 @@ def test_bytes_come_back_and_nothing_is_none():
     assert UserSet() != 0
 
 
-def test_what_is_remembered_is_bounded_and_changes_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(users, "REMEMBERED", 10)
-    for start in range(0, 60, 7):
-        some = LARGE[start : start + 9]
-        hashes = [hashlib.blake2b(user.encode(), key=KEY, digest_size=8).digest() for user in some]
-        assert UserSet.of(some, KEY) == UserSet(np.unique(np.frombuffer(b"".join(hashes), dtype="<u8")))
-        everybody, odd = UserSet.pair(some, (number % 2 == 1 for number in range(9)), KEY)
-        assert everybody == UserSet.of(some, KEY)
-        assert odd == UserSet.of(some[1::2], KEY)
-        assert len(users._known(KEY)) <= 10
-    assert UserSet.of(LARGE[:40], KEY).count() == 40
+def test_a_user_is_its_keyed_blake2b_in_eight_bytes_and_no_user_is_nobody():
+    hashes = UserHashes(KEY)
+    for user in [*LARGE[:9], *LARGE[:3], "", "\ud800"]:
+        digest = hashlib.blake2b(user.encode("utf-8", "surrogatepass"), key=KEY, digest_size=8).digest()
+        assert hashes[user] == int.from_bytes(digest, "little")
+    assert hashes[None] == NOBODY
+    assert len(hashes) == 1 + 9 + 2
+
+
+def test_no_users_hash_is_nobody(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("metrics.users.int", SimpleNamespace(from_bytes=lambda *_: 0), raising=False)
+    assert UserHashes(KEY)["user"] != NOBODY

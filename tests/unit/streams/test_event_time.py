@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import event_time
-from streams.event_time import NO_TIME, Times, epoch_seconds, instant, kept_from
+from streams.event_time import NO_TIME, Moments, epoch_seconds, instant, kept_from
 
 TEN = datetime(2026, 11, 1, 10, 15, tzinfo=UTC).timestamp()
 
@@ -67,31 +66,19 @@ def test_epoch_seconds_are_taken_as_they_are(number):
 )
 def test_neither(timestamp):
     assert epoch_seconds(timestamp) is None
-    assert Times().moment(timestamp) == NO_TIME
-    assert Times().hour(timestamp) < 0
+    assert Moments()[timestamp] == NO_TIME
 
 
-def test_what_lies_before_1970_has_no_hour():
-    assert Times().hour("1969-12-31T23:59:59Z") < 0
-    assert Times().hour("1970-01-01T00:00:00Z") == 0
+def test_what_lies_before_1970_is_no_time():
+    assert Moments()["1969-12-31T23:59:59Z"] == NO_TIME
+    assert Moments()["1970-01-01T00:00:00Z"] == 0
 
 
 @given(st.floats(0, 253402300799))
-def test_the_hour_holds_its_moment(at):
-    times = Times()
-    assert times.moment(at) == at
-    assert times.hour(at) * 3600 <= at < times.hour(at) * 3600 + 3600
-    assert times.hours[at] == times.hour(at)
-
-
-def test_what_is_kept_is_bounded(monkeypatch):
-    monkeypatch.setattr(event_time, "_CACHED", 10)
-    times = Times()
-    for number in range(25):
-        assert times.hour(number) == 0
-        assert times.moment(number) == number
-        assert len(times.hours) <= 10
-    assert len(times._moments) <= 10
+def test_a_moment_is_known_again(at):
+    moments = Moments()
+    assert moments[at] == moments[at] == at
+    assert len(moments) == 1
 
 
 def test_an_instant_is_aware():

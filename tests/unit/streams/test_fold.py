@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metrics.cell import Cell
 from metrics.names import Metric
 from storage.partials import SeriesHour
-from streams.fold import Folded, Folder, Limits, Refusal, admit
+from streams.fold import Folded, Folder, Limits, Refusal
 from streams.wire import Reason
 from tests.unit.streams.messages import (
     LAST_HOUR,
@@ -37,9 +37,10 @@ def folded(
     messages: Sequence[bytes | Record], *, limits: Limits = LIMITS, marks: Any = MARK, now: float = NOW
 ) -> Folded:
     records = [m if isinstance(m, Record) else Record(offset, m) for offset, m in enumerate(messages)]
-    arrivals, refusals = admit(records, Everybody(), limits)
+    folder = Folder(limits)
+    arrivals, refusals = folder.admit(records, Everybody())
     assert refusals == []
-    return Folder(limits).fold(arrivals, marks, now)
+    return folder.fold(arrivals, marks, now)
 
 
 def said(refusals: Sequence[Refusal]) -> list[tuple[int, str, tuple[int, ...]]]:
@@ -136,6 +137,9 @@ def test_all_that_is_wrong_with_a_message_is_told_by_index_and_the_rest_counts()
         sample(64),
         sample(128, of=3),
         sample(-2),
+        sample(256, user_id="u" * 201),
+        sample(512, user_id=""),
+        sample(1024, user_id="u" * 200),
     ]
     result = folded([batch([sample(256)]), batch(samples)])
     by_reason: dict[str, set[int]] = {}
@@ -145,14 +149,14 @@ def test_all_that_is_wrong_with_a_message_is_told_by_index_and_the_rest_counts()
         "bad_value": {1, 3, 11},
         "bad_timestamp": {2},
         "unknown_metric": {4},
-        "bad_schema": {5, 10},
+        "bad_schema": {5, 10, 12, 13},
         "bad_unit": {6},
         "future": {7},
         "too_late": {8},
     }
     assert {refusal.record.offset for refusal in result.refusals} == {1}
-    assert sum(cell.value_micro for cell in result.cells.values()) == (256 + 1 + 64) * 10**6
-    assert result.samples == 3
+    assert sum(cell.value_micro for cell in result.cells.values()) == (256 + 1 + 64 + 1024) * 10**6
+    assert result.samples == 4
     assert all(refusal.tenant for refusal in result.refusals)
 
 
@@ -163,7 +167,7 @@ def test_what_cannot_be_read_or_belongs_to_nobody_is_refused_whole():
         Record(2, batch([sample()], org=OTHER)),
         Record(3, batch([sample()])),
     ]
-    arrivals, refusals = admit(records, Everybody(), LIMITS)
+    arrivals, refusals = Folder(LIMITS).admit(records, Everybody())
     assert [arrival.record.offset for arrival in arrivals] == [3]
     assert said(refusals) == [(0, "not_json", ()), (1, "not_json", ()), (2, "unknown_org", ())]
     assert [refusal.reason for refusal in refusals][2] is Reason.UNKNOWN_ORG
@@ -246,7 +250,7 @@ def test_sorted_together_or_one_by_one_a_chunk_is_the_same(drawn):
     ]
     usual = folded(records)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.fold._Course._together", lambda *_: False)
+        patch.setattr("streams.fold._Course._all_in_time", lambda *_: False)
         looked_at = folded(records)
     assert (usual.cells, usual.seen, usual.samples) == (looked_at.cells, looked_at.seen, looked_at.samples)
     assert said(usual.refusals) == said(looked_at.refusals)
@@ -255,3 +259,46 @@ def test_sorted_together_or_one_by_one_a_chunk_is_the_same(drawn):
 @pytest.mark.parametrize("metric", list(Metric))
 def test_an_hour_without_a_right_sample_makes_no_cell(metric):
     assert folded([batch([sample(-1, metric_name=metric, of=1)])]).cells == {}
+
+
+def test_what_is_remembered_is_bounded_and_forgotten_between_chunks(monkeypatch):
+    monkeypatch.setattr("streams.fold.REMEMBERED", 10)
+    folder = Folder(LIMITS)
+    kept = []
+    for chunk in range(4):
+        samples = [
+            sample(1, LAST_HOUR + number, cohort=f"{chunk}-{number}", user_id=f"{chunk}-{number}")
+            for number in range(8)
+        ]
+        kept.append(folder.admit([Record(0, batch(samples))], Everybody())[0])
+    assert len(folder._moments) <= 16
+    assert len(folder._vocabulary) <= 16
+    assert sum(map(len, folder._users.values())) <= 17
+    # What was admitted before knows its series still.
+    cohorts = [{where.cohort for where in folder.fold(each, MARK, NOW).cells} for each in kept]
+    assert cohorts == [{f"{chunk}-{number}" for number in range(8)} for chunk in range(4)]
+
+
+def test_messages_that_were_counted_before_add_nothing():
+    folder = Folder(LIMITS)
+    late = sample(4, LAST_HOUR - WEEK - 1)
+    messages = [
+        batch([sample(1), late]),
+        flat(**sample(2)),
+        batch([sample(-8), sample(16)]),
+        flat(**sample(32)),
+    ]
+    arrivals, _ = folder.admit([Record(*each) for each in enumerate(messages)], Everybody())
+    found = folder.fold([arrivals[0], arrivals[2]], MARK, NOW)
+    assert [cell.value_micro for cell in found.cells.values()] == [17 * 10**6]
+    assert said(found.refusals) == [(0, "too_late", (1,)), (2, "bad_value", (0,))]
+
+
+def test_series_that_are_barred_are_refused_by_index_but_for_what_is_wrong_anyway():
+    folder = Folder(LIMITS)
+    samples = [sample(1, cohort="new"), sample(2), sample(-1, cohort="new"), sample(4, cohort="new")]
+    arrivals, _ = folder.admit([Record(7, batch(samples))], Everybody())
+    found = folder.fold(arrivals, MARK, NOW, {(ORG, PROJECT, "feature_usage", "new", "")})
+    assert [where.cohort for where in found.cells] == [""]
+    assert found.samples == 1
+    assert sorted(said(found.refusals)) == [(7, "bad_value", (2,)), (7, "too_many_series", (0, 3))]

@@ -1,17 +1,21 @@
 """The rules of a sample, at their boundaries (docs/wire-format.md)."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.cell import Cell
 from metrics.names import KINDS, UNITS, USER_RATES, Kind, Metric
-from streams.samples import contribution, sample_fault, series_fault
+from metrics.users import UserHashes
+from streams.samples import Rows, contribution, is_user_id, sample_fault, series_fault
 from streams.wire import Reason, Sample
 from tests.unit.streams.messages import KEY
 
+HASHES = UserHashes(KEY)
 RATES = [metric for metric in Metric if KINDS[metric] is Kind.RATE]
 PLAIN = [metric for metric in Metric if KINDS[metric] is not Kind.RATE]
 BAD_VALUE, BAD_SCHEMA, BAD_UNIT = Reason.BAD_VALUE, Reason.BAD_SCHEMA, Reason.BAD_UNIT
@@ -21,11 +25,27 @@ def a_sample(metric: Metric, value: float, **more: Any) -> Sample:
     return Sample(str(metric), value, 0, **more)  # type: ignore[arg-type]
 
 
+def rows(samples: Sequence[Sample]) -> Rows:
+    units = [s.unit for s in samples]
+    return Rows(
+        np.array([s.value for s in samples], dtype=np.float64),
+        np.array([s.of for s in samples], dtype=np.float64),
+        np.array([HASHES[s.user_id] for s in samples], dtype=np.uint64),
+        units if any(unit is not None for unit in units) else None,
+    )
+
+
+def together(metric: Metric, samples: Sequence[Sample]) -> Cell | None:
+    if any(s.user_id is not None and not is_user_id(s.user_id) for s in samples):
+        return None  # the columns know: there is no hash of what is no user id
+    return contribution(metric, rows(samples))
+
+
 def fault(metric: Metric, value: float, **more: Any) -> Reason | None:
     """The verdict on one sample; on many at once it must be the same."""
     sample = a_sample(metric, value, **more)
     found = sample_fault(metric, sample)
-    assert (contribution(metric, [sample], KEY) is None) == (found is not None)
+    assert (together(metric, [sample]) is None) == (found is not None)
     return found
 
 
@@ -126,13 +146,13 @@ def any_samples(draw: st.DrawFn) -> tuple[Metric, list[Sample]]:
 @given(any_samples())
 def test_the_fast_way_agrees_with_the_slow_one(drawn):
     metric, samples = drawn
-    whole = contribution(metric, samples, KEY)
+    whole = together(metric, samples)
     if any(sample_fault(metric, sample) for sample in samples):
         assert whole is None
         return
     one_by_one = Cell()
     for sample in samples:
-        alone = contribution(metric, [sample], KEY)
+        alone = together(metric, [sample])
         assert alone is not None
         one_by_one = one_by_one | alone
     assert whole == one_by_one

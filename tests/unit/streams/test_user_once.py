@@ -14,7 +14,7 @@ from metrics.cell import Cell
 from metrics.names import Metric
 from storage.detection import HourRow, users_of
 from storage.partials import SeriesHour
-from streams.fold import Folder, Limits, admit
+from streams.fold import Folder, Limits
 from streams.series import day_batch
 from tests.unit.streams.messages import Everybody, Record, batch, sample
 
@@ -40,8 +40,9 @@ def rows(samples: Iterable[object]) -> list[HourRow]:
 
 def _chunks(part: list[object], size: int) -> Iterable[dict[SeriesHour, Cell]]:
     for start in range(0, len(part), size):
-        arrivals, _ = admit([Record(0, batch(part[start : start + size]))], Everybody(), LIMITS)
-        yield Folder(LIMITS).fold(arrivals, {}, MIDNIGHT.timestamp() + 10**6).cells
+        folder = Folder(LIMITS)
+        arrivals, _ = folder.admit([Record(0, batch(part[start : start + size]))], Everybody())
+        yield folder.fold(arrivals, {}, MIDNIGHT.timestamp() + 10**6).cells
 
 
 def often(metric: str, users: int) -> list[object]:
