@@ -5,13 +5,12 @@ more than to add it up.
 """
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from metrics.users import UserHashes
 from streams.event_time import Moments
 from streams.samples import is_user_id
-from streams.wire import MAX_USER_ID, Sample
+from streams.wire import Message, Sample
 
 NONE = float("nan")
 AT_ONCE = 256
@@ -29,13 +28,31 @@ class Vocabulary(dict[SeriesKey, int]):
         return number
 
 
+class UnfitError(Exception):
+    """No user may be called so."""
+
+
+class Users(UserHashes):
+    """The hashes of users who may be called so."""
+
+    def __missing__(self, user_id: str) -> int:
+        """Hash a user id that was not seen before.
+
+        Raises:
+            UnfitError: it is none.
+        """
+        if not is_user_id(user_id):
+            raise UnfitError
+        return super().__missing__(user_id)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """What was worked out for earlier samples: times, numbers of series, hashes of users."""
 
     moments: Moments
     vocabulary: Vocabulary
-    users: UserHashes
+    users: Users
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +60,8 @@ class Columns:
     """The samples of a project in a chunk.
 
     `at` is in epoch seconds, `series` has numbers of the vocabulary, `ofs` NaN where there is none, `users`
-    their hashes: NOBODY where none is named, and in `unfit` the rows whose user ids are none.
+    their hashes: NOBODY where none is named, and in `unfit` the rows whose user ids are none. `messages`
+    counts whose samples they are.
     """
 
     memory: Memory
@@ -54,13 +72,18 @@ class Columns:
     users: "array[int]" = field(default_factory=lambda: array("Q"))
     units: list[str | None] = field(default_factory=list)
     unfit: set[int] = field(default_factory=set)
+    messages: int = 0
+    has_unreadable: bool = False
     _rows: int = 0
     _waiting: list[Sample] = field(default_factory=list)
 
-    def put(self, samples: Sequence[Sample]) -> int:
-        """Put `samples` behind the others, and return the row of the first; `settle` after the last."""
-        start = self._rows
+    def put(self, message: Message) -> int:
+        """Put samples behind the others, and return the row of the first; `settle` after the last message."""
+        start, samples = self._rows, message.samples
         self._rows += len(samples)
+        self.messages += 1
+        if message.unreadable:
+            self.has_unreadable = True
         self._waiting.extend(samples)
         if len(self._waiting) >= AT_ONCE:
             self.settle()
@@ -82,10 +105,11 @@ class Columns:
             self._name(users)
 
     def _name(self, users: list[str | None]) -> None:
-        start, hashes = len(self.users), self.memory.users
-        lengths = {*map(len, filter(None, users))}
-        if "" in users or max(lengths, default=0) > MAX_USER_ID:
+        hashes = self.memory.users
+        try:
+            self.users.fromlist([hashes[user] for user in users])
+        except UnfitError:
+            start = len(self.users)
             unfit = {place for place, user in enumerate(users) if user is not None and not is_user_id(user)}
             self.unfit.update(start + place for place in unfit)
-            users = [None if place in unfit else user for place, user in enumerate(users)]
-        self.users.fromlist([hashes[user] for user in users])
+            self._name([None if place in unfit else user for place, user in enumerate(users)])

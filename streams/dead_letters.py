@@ -21,7 +21,7 @@ from storage.outbox import OPERATOR, Letter
 from streams import figures
 from streams.directory import KEY_HEADER
 from streams.fold import Headers, Refusal
-from streams.stamps import BATCH_HEADER
+from streams.stamps import BATCH_HEADER, batch_of
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _letter(refusal: Refusal, written: Written, seal: Fernet) -> Letter:
         headers |= {"augentis-org": str(written.org_id), "augentis-project": str(written.project_id)}
     if written.key_id:
         headers["augentis-key-id"] = str(written.key_id)
-    batch_id = _batch_id(refusal.record.headers)
+    batch_id = batch_of(refusal.record.headers)
     if batch_id:
         headers[BATCH_HEADER] = str(batch_id)
     return Letter(
@@ -121,13 +121,6 @@ def _letter(refusal: Refusal, written: Written, seal: Fernet) -> Letter:
 def _key_id(headers: Headers) -> UUID | None:
     """Return the id that the record's ingest key names: the key itself goes nowhere."""
     return machine_keys.parse(_text(headers, KEY_HEADER))
-
-
-def _batch_id(headers: Headers) -> UUID | None:
-    try:
-        return UUID(_text(headers, BATCH_HEADER))
-    except ValueError:
-        return None
 
 
 def _text(headers: Headers, wanted: str) -> str:

@@ -80,12 +80,17 @@ class SnapshotDirectory:
             raise Refused(Reason.TENANT_MISMATCH, "the ingest key is another project's")
         return claimed
 
+    @property
+    def has_quotas(self) -> bool:
+        """Say whether any key has a quota."""
+        return bool(self._all.quotas)
+
     def payer(self, record: Record) -> tuple[KeyName, Quota] | None:
         """Return the key whose quota `record` takes from, None if none has to be asked.
 
         For records that `tenant` has let in: what came without a key, or has paid before, pays nothing.
         """
-        if not self._all.quotas or self._auth != "key" or record.topic in self._all.topics:
+        if self._auth != "key" or record.topic in self._all.topics:
             return None
         if any(name == STAMP_HEADER for name, _ in record.headers):
             return None

@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from metrics.cell import Cell
 from metrics.names import Metric
-from metrics.users import UserHashes
 from storage.partials import SeriesHour
 from storage.series import SeriesName, name_of
 from storage.watermarks import ProjectKey
-from streams.columns import Columns, Memory, SeriesKey, Vocabulary
+from streams.columns import Columns, Memory, SeriesKey, Users, Vocabulary
 from streams.event_time import HOUR, Moments, kept_from
 from streams.samples import Numbers, Rows, contribution, sample_fault, series_fault
+from streams.stamps import batch_of
 from streams.wire import Message, Reason, Refused, Sample, decode
 
 REMEMBERED = 100_000
@@ -156,7 +156,7 @@ class Folder:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._moments, self._vocabulary = Moments(), Vocabulary()
-        self._users: dict[bytes, UserHashes] = {}
+        self._users: dict[bytes, Users] = {}
 
     def admit(self, records: Iterable[Record], directory: Directory) -> tuple[list[Arrival], list[Refusal]]:
         """Decode `records`; what cannot be read or belongs to nobody known is refused."""
@@ -205,7 +205,7 @@ class Folder:
     def _memory(self, tenant: Tenant) -> Memory:
         users = self._users.get(tenant.user_key)
         if users is None:
-            users = self._users[tenant.user_key] = UserHashes(tenant.user_key)
+            users = self._users[tenant.user_key] = Users(tenant.user_key)
         return Memory(self._moments, self._vocabulary, users)
 
     def _forget(self) -> None:
@@ -218,11 +218,11 @@ class Folder:
 
 
 def _arrival(record: Record, message: Message, tenant: Tenant, columns: Columns) -> Arrival:
-    start = columns.put(message.samples)
+    start = columns.put(message)
     return Arrival(
         record,
         tenant,
-        message.batch_id,
+        message.batch_id or (batch_of(record.headers) if record.headers else None),
         columns,
         start,
         start + len(message.samples),
@@ -324,9 +324,9 @@ class _Course:
 
     def _rows(self) -> Positions | None:
         """Return the rows of the messages, None if there is more to tell of one."""
-        if any([arrival.unreadable for arrival in self._arrivals]):  # noqa: C419  # a list is faster
+        if self._columns.has_unreadable:
             return None
-        if sum([arrival.stop - arrival.start for arrival in self._arrivals]) == len(self._at):
+        if len(self._arrivals) == self._columns.messages:
             return np.arange(len(self._at))
         return np.concatenate([np.arange(each.start, each.stop) for each in self._arrivals])
 

@@ -31,7 +31,7 @@ from streams.formats import A, Arrived, Format
 from streams.holdings import Holding, Holdings
 from streams.months import Months, MonthsMissingError
 from streams.outage import patiently
-from streams.parking import Gate, batch_id
+from streams.parking import Gate
 from streams.wire import Reason
 
 log = logging.getLogger(__name__)
@@ -220,18 +220,20 @@ def _states(folded: Folded, known: Mapping[SeriesHour, Held]) -> dict[SeriesHour
 
 async def _new_only(connection: Connection, arrivals: Sequence[A]) -> Sequence[A]:
     """Return the arrivals that were not counted before, nor stand twice in this chunk."""
-    keys = [_batch_key(arrival) for arrival in arrivals]
-    new = await batches.remember(connection, [key for key in keys if key is not None])
+    named = [arrival for arrival in arrivals if arrival.batch_id is not None]
+    if not named:
+        return arrivals
+    new = await batches.remember(connection, [_batch_key(arrival) for arrival in named])
     fresh = []
-    for key, arrival in zip(keys, arrivals, strict=True):
-        if key is None:
+    for arrival in arrivals:
+        if arrival.batch_id is None:
             fresh.append(arrival)
-        elif key in new:
+        elif (key := _batch_key(arrival)) in new:
             new.discard(key)
             fresh.append(arrival)
     return fresh
 
 
-def _batch_key(arrival: Arrived) -> batches.BatchKey | None:
-    known_by = batch_id(arrival)
-    return (*arrival.tenant.project, known_by) if known_by else None
+def _batch_key(arrival: Arrived) -> batches.BatchKey:
+    assert arrival.batch_id is not None  # noqa: S101  # the caller has looked
+    return (*arrival.tenant.project, arrival.batch_id)

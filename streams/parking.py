@@ -19,7 +19,7 @@ from storage.outbox import Letter
 from storage.quotas import KeyName, Quota
 from storage.watermarks import ProjectKey
 from streams import stamps
-from streams.fold import Headers, Record, Refusal
+from streams.fold import Record, Refusal
 from streams.formats import A, Arrived
 from streams.stamps import BATCH_HEADER, Stamp, StampError
 from streams.wire import Reason
@@ -74,23 +74,12 @@ def read(record: Record, signing_key: bytes) -> Parked:
     return Parked(topic, project, (stamp.org_id, payer), samples, batch_id, record.key, value)
 
 
-def batch_id(arrival: Arrived) -> UUID | None:
-    """Return what the resends of a message are known by: in its body, or else in a header."""
-    return arrival.batch_id or _header_batch(arrival.record.headers)
-
-
-def _header_batch(headers: Headers) -> UUID | None:
-    for name, content in headers:
-        if name == BATCH_HEADER:
-            try:
-                return UUID(content.decode("ascii", "replace"))
-            except ValueError:
-                return None
-    return None
-
-
 class Payers(Protocol):
     """Knows which key's quota a record takes from."""
+
+    @property
+    def has_quotas(self) -> bool:
+        """Say whether any key has a quota."""
 
     def payer(self, record: Record) -> tuple[KeyName, Quota] | None:
         """Return the key and its quota, None if nothing has to be asked."""
@@ -117,6 +106,8 @@ class Gate:
         A resend pays like any other message: what is known only after its batch was looked up would
         hold two locks in the wrong order.
         """
+        if not self._payers.has_quotas:
+            return Verdict(arrivals)
         paying = [self._payers.payer(arrival.record) for arrival in arrivals]
         wanted: dict[KeyName, tuple[Quota, list[int]]] = {}
         for arrival, payer in zip(arrivals, paying, strict=True):
@@ -146,7 +137,7 @@ class Gate:
 
     def _parked(self, arrival: Arrived, payer: KeyName) -> Letter:
         record = arrival.record
-        known_by = batch_id(arrival) or uuid5(_NAMES, f"{record.topic}/{record.partition}/{record.offset}")
+        known_by = arrival.batch_id or uuid5(_NAMES, f"{record.topic}/{record.partition}/{record.offset}")
         count = arrival.sample_count
         value = record.value or b""
         parked = Parked(record.topic, arrival.tenant.project, payer, count, known_by, record.key, value)

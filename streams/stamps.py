@@ -43,6 +43,17 @@ def key(secret: str) -> bytes:
     return derive(secret, "stamps")
 
 
+def batch_of(headers: Headers) -> UUID | None:
+    """Return the batch id that a record's headers have, None if they have none that can be read."""
+    for name, content in headers:
+        if name == BATCH_HEADER:
+            try:
+                return UUID(content.decode("ascii", "replace"))
+            except ValueError:
+                return None
+    return None
+
+
 def sign(
     signing_key: bytes, topic: str, value: bytes, stamp: Stamp, batch_id: UUID | None = None
 ) -> list[tuple[str, bytes]]:

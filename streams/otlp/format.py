@@ -22,7 +22,7 @@ from streams.otlp.mappings import Mappings
 from streams.otlp.points import NANOSECONDS, Judge, Point, Routes, Span, stream_name
 from streams.otlp.readings import FaultyError
 from streams.otlp.requests import ORG, PROJECT, Export, Stream
-from streams.stamps import BATCH_HEADER
+from streams.stamps import batch_of
 from streams.wire import Reason, Refused
 
 FORGOTTEN_AT_ONCE = 10_000
@@ -135,7 +135,7 @@ def _share_out(
     for owner, own in whose.items():
         indices = () if len(whose) == 1 else _indices(own)
         if isinstance(owner, Tenant):
-            arrivals.append(ExportArrival(record, Export(own, _batch_id(record), indices), owner))
+            arrivals.append(ExportArrival(record, Export(own, batch_of(record.headers), indices), owner))
         else:
             refusals.append(Refusal(record, owner, indices))
 
@@ -188,16 +188,6 @@ def _see(folded: Folded, project: ProjectKey, at: float) -> None:
 
 def _indices(streams: Sequence[Stream]) -> tuple[int, ...]:
     return tuple(index for each in streams for index in range(each.first, each.first + len(each.points)))
-
-
-def _batch_id(record: Record) -> UUID | None:
-    for name, content in record.headers:
-        if name == BATCH_HEADER:
-            try:
-                return UUID(content.decode("ascii", "replace"))
-            except ValueError:
-                return None
-    return None
 
 
 def _text(value: object) -> str | None:

@@ -43,8 +43,10 @@ class OneTenant:
     def tenant(self, *_: object) -> Tenant:
         return self._tenant
 
+    has_quotas = False
+
     def payer(self, _: object) -> None:
-        """Nobody has a quota."""
+        raise AssertionError("nobody has a quota")
 
 
 class Rules:
