@@ -1,17 +1,23 @@
 """Connections: SQLAlchemy for people's requests, a plain asyncpg pool for the worker's bulk writes."""
 
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import DatabaseUnreachableError
 
 CONNECT_SECONDS = 10
+TRUSTED_SECONDS = 30.0
+"""For so long after its last use a connection is taken to stand unless PostgreSQL has closed it."""
+_USED = "augentis.used"
 WORKER_SESSION = {
     # A worker stopped inside a transaction keeps its ledger row locked: the new owner of the partition
     # would wait for as long as it sleeps.
@@ -54,13 +60,37 @@ def engine(url: str, *, session: Mapping[str, str] | None = None, **options: Any
         return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings=settings)
 
     # Errors are logged: what was sent (content, claims with their signature) must not be.
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        **options,
+    made = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
     )
+    event.listen(made.sync_engine, "checkin", _note_use)
+    event.listen(made.sync_engine, "checkout", _see_that_it_stands)
+    return made
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _see_that_it_stands(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Have the pool replace a connection that is gone.
+
+    asyncpg knows when the server has closed it. Whether the way there still stands is asked only after a
+    while without use: it takes three turns to the server, as long as the page that is asked for.
+    """
+    opened: Any = record.driver_connection
+    now = time.monotonic()
+    idle = now - record.info.get(_USED, now)
+    if opened.is_closed() or (idle > TRUSTED_SECONDS and not _answers(connection)):
+        raise DisconnectionError("the connection to PostgreSQL is gone")
+
+
+def _answers(connection: Any) -> bool:
+    try:
+        connection.ping()
+    except (EmulatedDBAPIException, *AWAY):
+        return False
+    return True
 
 
 @asynccontextmanager
