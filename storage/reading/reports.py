@@ -1,11 +1,13 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.reading.pages import Orders, Slice, page
+from storage.reading.pages import Orders, Slice, page_of
 from storage.tables import CascadeAnalysis, DivergenceReport
 
 ORDERS: Orders = {
@@ -26,16 +28,16 @@ class Wanted:
     since: datetime | None = None
 
 
-async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slice) -> list[DivergenceReport]:
+async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slice) -> Sequence[Row[Any]]:
     """Return a part of the organisation's reports."""
-    query = select(DivergenceReport).where(DivergenceReport.org_id == org_id)
+    query = select(*DivergenceReport.__table__.columns).where(DivergenceReport.org_id == org_id)
     for column in ("project_id", "divergence_type", "classification", "status"):
         value = getattr(wanted, column)
         if value is not None:
             query = query.where(getattr(DivergenceReport, column) == value)
     if wanted.since:
         query = query.where(DivergenceReport.detected_at >= wanted.since)
-    return await page(session, query, part)
+    return await page_of(session, query, part)
 
 
 async def one(

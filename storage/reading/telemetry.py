@@ -1,18 +1,22 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, defer
+from sqlalchemy.orm import InstrumentedAttribute
 
-from storage.reading.pages import Orders, Slice, page
+from storage.reading.pages import Orders, Slice, page_of
 from storage.tables import Partial, Telemetry
 
 ORDERS: Orders = {
     "timestamp": (Telemetry.timestamp, Telemetry.metric_name, Telemetry.cohort, Telemetry.feature)
 }
+
+_SKETCHES = {"latency_sketch", "users_sketch", "positive_users_sketch"}
+_READ = [column for column in Telemetry.__table__.columns if column.name not in _SKETCHES]
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,11 @@ class Wanted:
 
 async def listed(
     session: AsyncSession, org_id: UUID, project_id: UUID, wanted: Wanted, part: Slice
-) -> list[Telemetry]:
+) -> Sequence[Row[Any]]:
     """Return a part of the project's hourly rows, without their sketches."""
     query = (
-        select(Telemetry)
+        select(*_READ)
         .where(Telemetry.org_id == org_id, Telemetry.project_id == project_id)
         .where(*wanted.conditions(Telemetry, Telemetry.timestamp))
-        .options(*(defer(sketch) for sketch in _SKETCHES))
     )
-    return await page(session, query, part)
-
-
-_SKETCHES = (Telemetry.latency_sketch, Telemetry.users_sketch, Telemetry.positive_users_sketch)
+    return await page_of(session, query, part)
