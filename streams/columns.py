@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from metrics.users import UserHashes
 from streams.event_time import Moments
-from streams.samples import is_user_id
+from streams.samples import is_user_id, series_fault
 from streams.wire import Message, Sample
 
 NONE = float("nan")
@@ -17,13 +17,17 @@ AT_ONCE = 256
 """Samples that are taken apart together: few messages have so many, and these are in the caches still."""
 SeriesKey = tuple[str, str | None, str | None]
 """Metric, cohort, feature, as they were sent."""
+NO_SERIES: SeriesKey = ("feature_usage", "\0", None)
+"""In place of names that no series may have: they may be as long as a message."""
 
 
 class Vocabulary(dict[SeriesKey, int]):
     """Numbers of series, given out as they are asked for; a dict, since nothing is faster to look up."""
 
     def __missing__(self, key: SeriesKey) -> int:
-        """Number a new series."""
+        """Number a new series; all that can be none have one number, and leave nothing behind."""
+        if series_fault(key[0], key[1] or "", key[2] or ""):
+            return self.setdefault(NO_SERIES, len(self))
         self[key] = number = len(self)
         return number
 

@@ -31,8 +31,10 @@ class Moments(dict[str | float, float]):
     def __missing__(self, timestamp: str | float) -> float:
         """Read a timestamp that was not seen before."""
         at = epoch_seconds(timestamp)
-        self[timestamp] = found = NO_TIME if at is None or at < 0 else at
-        return found
+        if at is None or at < 0:
+            return NO_TIME  # and not kept: it may be as long as a message
+        self[timestamp] = at
+        return at
 
 
 def kept_from(now: float, retention: float | None) -> float:

@@ -279,6 +279,26 @@ def test_what_is_remembered_is_bounded_and_forgotten_between_chunks(monkeypatch)
     assert cohorts == [{f"{chunk}-{number}" for number in range(8)} for chunk in range(4)]
 
 
+def test_what_is_wrong_is_not_remembered_however_long_it_is():
+    folder = Folder(Limits(100, 1_000_000, WEEK, 300.0))
+    samples = [
+        *(sample(1, "x" * 10_000 + str(number)) for number in range(9)),
+        *(sample(1, cohort="c" * 10_000 + str(number), metric_name="latency_p50") for number in range(9)),
+        *(sample(1, user_id="u" * 10_000 + str(number)) for number in range(9)),
+        sample(2),
+    ]
+    arrivals, _ = folder.admit([Record(0, batch(samples))], Everybody())
+    found = folder.fold(arrivals, MARK, NOW)
+    assert found.samples == 1
+    assert sorted(said(found.refusals)) == [
+        (0, "bad_schema", tuple(range(9, 18))),
+        (0, "bad_schema", tuple(range(18, 27))),
+        (0, "bad_timestamp", tuple(range(9))),
+    ]
+    remembered: list[dict[Any, Any]] = [folder._moments, folder._vocabulary, *folder._users.values()]
+    assert max(len(str(key)) for each in remembered for key in each) < 200
+
+
 def test_messages_that_were_counted_before_add_nothing():
     folder = Folder(LIMITS)
     late = sample(4, LAST_HOUR - WEEK - 1)
