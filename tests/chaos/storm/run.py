@@ -123,7 +123,9 @@ async def _judge(
     system: System, flows: Sequence[Flow], app: Pump, began: dict[int, int], result: Result
 ) -> None:
     log = [each for each in await system.records(RAW) if each.offset >= began[each.partition]]
-    letters = [each for each in await system.records(DLQ) if _offset(each) >= began[_partition(each)]]
+    # Topics that are bound to a project have their letters there too.
+    own = [each for each in await system.records(DLQ) if dict(each.headers)["augentis-topic"] == RAW.encode()]
+    letters = [each for each in own if _offset(each) >= began[_partition(each)]]
     result.faults["log"] = verdict.sent_once(log, app.sent)
     result.faults["dead letters"] = verdict.dead_letters(log, letters, flows)
     result.faults["dead letters"] += await verdict.noted(system, letters, began)
