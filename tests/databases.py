@@ -139,8 +139,11 @@ async def drop(database: Database) -> None:
 
 
 async def migrated(database: Database, home: Path) -> None:
-    await create(database)
-    await migrate_database(database.settings(home))
+    """Make and migrate it; one process at a time, since roles are the whole server's."""
+    async with database.named("postgres").superuser() as guard:
+        await guard.execute("SELECT pg_advisory_lock(1)")
+        await create(database)
+        await migrate_database(database.settings(home))
 
 
 async def remove_logins(database: Database) -> None:
