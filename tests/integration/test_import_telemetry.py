@@ -183,7 +183,7 @@ def test_refused_lines_are_named_and_the_others_imported(company: Company, tmp_p
         usage(OLD, 1),
         usage(OLD.replace(minute=30), 1),
         f"{OLD.isoformat()},uptime,,,1,,,,1",
-        usage(NOW, 1),
+        usage(NOW + timedelta(hours=2), 1),
         adoption(OLD, 101),
         "only,three,fields",
         usage(OLD, 2),
