@@ -1,7 +1,6 @@
 """What detection reads: assumptions with their states, Telemetry of a series, the lineage."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,10 +8,10 @@ from uuid import UUID
 
 from detectors.assumptions import Assumption
 from detectors.cascade import Lineage, Node
+from detectors.series import HourRow
 from detectors.tiers import EvidenceTier
 from metrics.cell import Cell
 from metrics.names import Metric
-from metrics.users import UserSet
 from storage.ledger import Connection
 
 _FIELDS = (
@@ -54,15 +53,6 @@ class ProjectDays:
     first_event: datetime
     assumptions: int
     day_closed_through: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class HourRow:
-    """One Telemetry row of a series."""
-
-    hour: datetime
-    revision: int
-    cell: Cell
 
 
 async def project_days(connection: Connection, org_id: UUID, project_id: UUID) -> ProjectDays | None:
@@ -169,14 +159,6 @@ async def lineage(connection: Connection, org_id: UUID, project_id: UUID) -> tup
         if row["artifact_id"] in newest
     ]
     return Lineage(nodes, depends_on), places
-
-
-def users_of(rows: Sequence[HourRow]) -> tuple[int, int]:
-    """Return (distinct users, samples) of Telemetry rows."""
-    users = UserSet()
-    for row in rows:
-        users = users | row.cell.users
-    return users.count(), sum(row.cell.samples for row in rows)
 
 
 def _watched(row: Any) -> Watched:

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from detectors.local_days import completed, day_start
 from storage import answers, batches, closing, outbox, series
 from storage.closing import Clock, Closable, HourCell
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import figures
-from streams.days import completed, day_start
 
 log = logging.getLogger(__name__)
 

@@ -20,22 +20,22 @@ import asyncpg
 
 from detectors.cascade import Cascade, Lineage, analyse
 from detectors.divergence import Classification
+from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
 from detectors.sequential import State, Status, Test, Verdict, fold
+from detectors.series import POOLED_DAYS, HourRow, actual, by_day, day_batch
 from storage import detection, findings, history, outbox
-from storage.detection import HourRow, ProjectDays, Watched
+from storage.detection import ProjectDays, Watched
 from storage.findings import Evidence, OpenReport, Report, Told
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
 from streams.chunks import Chunk
-from streams.days import ONE_DAY, day_of, day_start, first_whole_day
 from streams.holdings import Holdings
 from streams.months import kept_since
 from streams.news import News, read_news
 from streams.outage import patiently
 from streams.pricing import PriceExamination
 from streams.reports import make_report
-from streams.series import POOLED_DAYS, actual, by_day, day_batch
 
 log = logging.getLogger(__name__)
 

@@ -13,17 +13,17 @@ from zoneinfo import ZoneInfo
 
 from detectors.cascade import Lineage, analyse
 from detectors.elasticity import Episode, Identification, estimate
+from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
 from detectors.sequential import Status
+from detectors.series import HourRow, actual
 from storage import detection, findings, history
-from storage.detection import HourRow, PriceVersion, ProjectDays, Watched
+from storage.detection import PriceVersion, ProjectDays, Watched
 from storage.findings import Report
 from storage.ledger import Connection
 from storage.outbox import Letter
 from streams import alerts
-from streams.days import ONE_DAY, day_of, day_start, first_whole_day
 from streams.news import News
 from streams.reports import make_report
-from streams.series import actual
 
 LEAST_DAYS = 7
 """Complete days an episode needs: a week, so that weekends weigh the same in each."""

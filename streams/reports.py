@@ -5,9 +5,10 @@ from datetime import datetime
 
 from detectors.assumptions import Assumption
 from detectors.divergence import classify, relative_gap, sentence
+from detectors.series import HourRow, users_of
 from detectors.tiers import telemetry_tier, tier_delta
-from storage import detection, findings
-from storage.detection import HourRow, Watched
+from storage import findings
+from storage.detection import Watched
 from storage.findings import Evidence, Report
 
 
@@ -28,7 +29,7 @@ def make_report(
         evidence: e-value and threshold of the test.
     """
     assumption = item.assumption
-    users, samples = detection.users_of(rows)
+    users, samples = users_of(rows)
     tier = telemetry_tier(users, samples)
     delta = tier_delta(item.evidence_tier, tier)
     gap = relative_gap(

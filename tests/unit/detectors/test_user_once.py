@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from detectors.series import HourRow, day_batch, users_of
 from detectors.tiers import PRODUCTION_USERS, EvidenceTier, telemetry_tier
 from metrics.cell import Cell
 from metrics.names import Metric
-from storage.detection import HourRow, users_of
 from storage.partials import SeriesHour
 from streams.fold import Folder, Limits
-from streams.series import day_batch
 from tests.unit.streams.messages import Everybody, Record, batch, sample
 
 LIMITS = Limits(10_000, 10**6, None, 300.0)

@@ -4,12 +4,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from detectors.days import Hour
+from detectors.series import HourRow, actual, by_day, day_batch
 from metrics.cell import Cell
 from metrics.latency import LatencyBuckets
 from metrics.names import Metric
 from metrics.users import UserSet
-from storage.detection import HourRow
-from streams.series import actual, by_day, day_batch
 from tests.unit.streams.messages import KEY
 
 BERLIN = ZoneInfo("Europe/Berlin")

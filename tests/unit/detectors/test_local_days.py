@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.days import completed, day_of, day_start, first_whole_day
+from detectors.local_days import completed, day_of, day_start, first_whole_day
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = timedelta(hours=1)

@@ -1,20 +1,29 @@
 """From Telemetry rows to what the detectors fold: pure."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import reduce
 from operator import or_
 from zoneinfo import ZoneInfo
 
 from detectors.days import DayBatch, Hour
+from detectors.local_days import ONE_DAY, day_of, day_start
 from metrics.cell import Cell
 from metrics.names import KINDS, Kind, Metric
 from metrics.users import UserSet
-from storage.detection import HourRow
-from streams.days import ONE_DAY, day_of, day_start
 
 POOLED_DAYS = 7
 """The days over which the actual value of a report is pooled."""
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """One Telemetry row of a series."""
+
+    hour: datetime
+    revision: int
+    cell: Cell
 
 
 def by_day(rows: Iterable[HourRow], zone: ZoneInfo) -> dict[date, list[HourRow]]:
@@ -52,9 +61,12 @@ def actual(metric: Metric, rows: Sequence[HourRow]) -> float | None:
     return float(measure.value) / hours
 
 
-def pooled_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the start and end of the `POOLED_DAYS` local days that end with `day`."""
-    return day_start(day - timedelta(days=POOLED_DAYS - 1), zone), day_start(day + ONE_DAY, zone)
+def users_of(rows: Sequence[HourRow]) -> tuple[int, int]:
+    """Return (distinct users, samples) of Telemetry rows."""
+    users = UserSet()
+    for row in rows:
+        users = users | row.cell.users
+    return users.count(), sum(row.cell.samples for row in rows)
 
 
 def _hour(metric: Metric, start: datetime, cell: Cell) -> Hour | None:
