@@ -13,13 +13,21 @@ from detectors.tiers import EvidenceTier
 from metrics.names import Metric
 from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, one_of, within_org
 
-REPORT_STATUSES = ("OPEN", "RESOLVED")
+REPORT_STATUSES = ("OPEN", "RESOLVED", "SUPERSEDED")
+LANES = ("daily", "fast", "estimate")
 
 
 class DivergenceReport(Base):
     """Production proved an assumption wrong. `detected_at` is event time: when the verdict was possible.
 
-    A `historical` one was found in what came in as history: nobody was paged.
+    A `historical` one was found in what came in as history: nobody was paged. A `shadow` one is of an
+    assumption that runs silently. A `launch` one came within 30 days of `effective_from`: counted apart from
+    the budget. SUPERSEDED is one whose ground is gone since telemetry was corrected; `resolution` says why.
+
+    The interval is a confidence sequence for the value, in `unit`, at `confidence`; `days` are the complete
+    days behind the verdict, `configuration` is the hash of the test's. `telemetry_revisions` is the sum of
+    the revisions of the rows it rests on, `telemetry_digest` the SHA-256 over their hour, cohort, feature
+    and revision, in order.
     """
 
     __tablename__ = "divergence_report"
@@ -34,8 +42,15 @@ class DivergenceReport(Base):
         CheckConstraint("tier_delta BETWEEN 0 AND 4", name="tier_delta"),
         one_of("classification", Classification),
         one_of("status", REPORT_STATUSES),
+        one_of("lane", LANES),
         UniqueConstraint("org_id", "assumption_id", "detected_at"),
         Index("ix_divergence_report_page", "org_id", "detected_at", "id"),
+        Index(
+            "ix_divergence_report_incident",
+            "org_id",
+            "incident_id",
+            postgresql_where=text("incident_id IS NOT NULL"),
+        ),
     )
 
     org_id: Mapped[OrgKey]
@@ -60,11 +75,22 @@ class DivergenceReport(Base):
     summary: Mapped[str]
     e_value: Mapped[float | None]
     threshold: Mapped[float | None]
+    interval_low: Mapped[float | None]
+    interval_high: Mapped[float | None]
+    confidence: Mapped[float | None]
+    days: Mapped[int] = mapped_column(server_default=text("0"))
+    lane: Mapped[str] = mapped_column(server_default=text("'daily'"))
+    configuration: Mapped[str | None]
+    telemetry_revisions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    telemetry_digest: Mapped[str | None]
     sample_count: Mapped[int] = mapped_column(BigInteger)
     user_count: Mapped[int] = mapped_column(BigInteger)
     first_hour: Mapped[datetime]
     last_hour: Mapped[datetime]
     historical: Mapped[bool] = mapped_column(server_default=text("false"))
+    shadow: Mapped[bool] = mapped_column(server_default=text("false"))
+    launch: Mapped[bool] = mapped_column(server_default=text("false"))
+    incident_id: Mapped[UUID | None]
     status: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
     resolved_at: Mapped[datetime | None]
     resolution: Mapped[str | None]
@@ -99,7 +125,11 @@ class CascadeAnalysis(Base):
 
 
 class DetectorState(Base):
-    """What the fold of one assumption remembers, and the telemetry it rests on."""
+    """What the fold of one assumption remembers, and the telemetry it rests on.
+
+    `verdict` is what the last fold said, for people (`storage.reading.assumptions.Verdict` has its keys);
+    `checkpoints` are earlier states from which a refold may start.
+    """
 
     __tablename__ = "detector_state"
     __table_args__ = (within_org("assumption_id", "assumption"), within_org("project_id", "project"))
@@ -111,4 +141,6 @@ class DetectorState(Base):
     status: Mapped[str]
     folded_through: Mapped[date]
     telemetry_revisions: Mapped[int] = mapped_column(BigInteger)
+    checkpoints: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     updated_at: Mapped[CreatedAt]

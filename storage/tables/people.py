@@ -15,13 +15,17 @@ EMAIL = "email ~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$'"
 
 
 class Organization(Base):
-    """The tenant. Its limits follow from its tier; NULL is unlimited."""
+    """The tenant. Its limits follow from its tier; NULL is unlimited.
+
+    `alarms_per_year` is what all its live assumptions together may raise falsely; each has an equal share.
+    """
 
     __tablename__ = "organization"
     __table_args__ = (
         length("name", 3, 100),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_format"),
         one_of("subscription_tier", TIERS),
+        CheckConstraint("alarms_per_year > 0 AND alarms_per_year <= 365", name="alarms_per_year"),
         UniqueConstraint("slug"),
     )
 
@@ -36,6 +40,7 @@ class Organization(Base):
         Computed("CASE subscription_tier WHEN 'BASIC' THEN 1 WHEN 'PRO' THEN 5 ELSE 20 END", persisted=True)
     )
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
+    alarms_per_year: Mapped[float] = mapped_column(server_default=text("1"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     version: Mapped[Version]

@@ -182,6 +182,9 @@ class AssumptionRow(Base):
         one_of("tolerance_kind", ("absolute", "relative")),
         one_of("divergence_type", DivergenceType),
         one_of("evidence_tier", EvidenceTier),
+        CheckConstraint("min_samples >= 0", name="min_samples"),
+        CheckConstraint("launch_grace_days BETWEEN 0 AND 180", name="launch_grace_days"),
+        CheckConstraint("shadow_days BETWEEN 0 AND 365", name="shadow_days"),
         Index("ix_assumption_live", "org_id", "project_id", postgresql_where=text("superseded_at IS NULL")),
     )
 
@@ -203,6 +206,10 @@ class AssumptionRow(Base):
     evidence_tier: Mapped[str]
     effective_from: Mapped[datetime]
     min_users: Mapped[int]
+    min_samples: Mapped[int | None]
+    launch_grace_days: Mapped[int] = mapped_column(server_default=text("0"))
+    slow: Mapped[bool] = mapped_column(server_default=text("false"))
+    shadow_days: Mapped[int] = mapped_column(server_default=text("0"))
     owner: Mapped[str]
     runbook_url: Mapped[str]
     superseded_at: Mapped[datetime | None]
