@@ -1,4 +1,6 @@
-"""Reports that share a root, and dependencies without circles."""
+"""Documents come to rest on themselves as little as their versions do."""
+
+from migrations.sql import run_file
 
 revision = "20261123_incidents"
 down_revision = "20261123_exclusions"
@@ -7,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    run_file("20261123_incidents.sql")
 
 
 def downgrade() -> None:
-    pass
+    run_file("20261123_incidents_down.sql")
