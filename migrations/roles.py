@@ -18,6 +18,7 @@ DEFINERS = (
     "augentis_registrar",
     "augentis_keeper",
     "augentis_auditor",
+    "augentis_messenger",
 )
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
 GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)

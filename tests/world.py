@@ -33,6 +33,7 @@ class Place:
     assumption: UUID = field(default_factory=uuid4)
     report: UUID = field(default_factory=uuid4)
     key: UUID = field(default_factory=uuid4)
+    window: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,25 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
         created_by=user,
     )
     yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
+    yield from _exclusions(within, user, place.window)
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)
     yield from _limits(within, place.key)
+
+
+def _exclusions(within: dict[str, UUID], user: UUID, window: UUID) -> Iterator[Base]:
+    yield tables.ExclusionWindow(
+        **within,
+        id=window,
+        starts_at=HOUR,
+        ends_at=HOUR + timedelta(hours=2),
+        kind="INCIDENT",
+        reason="the database was away",
+        created_by=user,
+    )
+    christmas = {"day": "2026-12-25", "name": "Christmas Day", "own": True}
+    yield tables.HolidayCalendar(**within, id=uuid4(), holidays=[christmas], created_by=user)
 
 
 def _assumption(place: Place) -> Base:

@@ -3,6 +3,7 @@
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.audit import AuditLog
 from storage.tables.base import Base
+from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
 from storage.tables.letters import DeadLetter
 from storage.tables.limits import KeyUsage, Series, SeriesCount, TopicBinding
@@ -31,6 +32,8 @@ __all__ = [
     "DeadLetter",
     "DetectorState",
     "DivergenceReport",
+    "ExclusionWindow",
+    "HolidayCalendar",
     "IdempotencyKey",
     "Invitation",
     "KeyUsage",

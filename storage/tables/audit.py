@@ -26,6 +26,8 @@ RESOURCE_TYPES = (
     "Assumption",
     "MachineKey",
     "OtlpMapping",
+    "ExclusionWindow",
+    "HolidayCalendar",
 )
 
 

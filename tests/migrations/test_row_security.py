@@ -27,6 +27,7 @@ OURS = (
     "augentis_operator",
     "augentis_registrar",
     "augentis_auditor",
+    "augentis_messenger",
 )
 KEEPER = "augentis_keeper"
 

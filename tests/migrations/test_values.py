@@ -152,6 +152,43 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     "ck_otlp_mapping_version": (["version = 1"], ["version = 0", "version = -1"]),
+    "ck_exclusion_window_kind": words("kind", "INCIDENT MIGRATION LOAD_TEST OTHER"),
+    "ck_exclusion_window_metric_name": words("metric_name", METRICS),
+    "ck_exclusion_window_reason_length": lengths("reason", 3, 500),
+    "ck_exclusion_window_span": (
+        [
+            "ends_at = starts_at + interval '1 second'",
+            "starts_at = '2026-03-01Z', ends_at = '2026-05-30Z'",
+        ],
+        [
+            "ends_at = starts_at",
+            "ends_at = starts_at - interval '1 second'",
+            "starts_at = '2026-03-01Z', ends_at = '2026-05-30 00:00:01Z'",
+            "ends_at = 'infinity'",
+        ],
+    ),
+    "ck_exclusion_window_removed": (
+        ["removed_at = now(), removed_by = created_by", "removed_at = NULL, removed_by = NULL"],
+        ["removed_at = now(), removed_by = NULL", "removed_at = NULL, removed_by = created_by"],
+    ),
+    "ck_holiday_calendar_version": (["version = 1"], ["version = 0", "version = -1"]),
+    "ck_holiday_calendar_holidays": (
+        ["holidays = '[]'"],
+        ["holidays = '{}'", "holidays = 'null'", "holidays = '\"2026-12-25\"'"],
+    ),
+    "ck_holiday_calendar_country": (
+        [
+            "country = NULL, subdivision = NULL, first_year = NULL, last_year = NULL",
+            "country = 'DE', subdivision = NULL, first_year = 2026, last_year = 2027",
+            "country = 'DE', subdivision = 'BY', first_year = 2026, last_year = 2026",
+        ],
+        [
+            "country = 'DE', first_year = NULL, last_year = NULL",
+            "country = 'DE', first_year = 2026, last_year = NULL",
+            "country = NULL, subdivision = NULL, first_year = 2026, last_year = 2026",
+            "country = NULL, subdivision = 'BY', first_year = NULL, last_year = NULL",
+        ],
+    ),
     "ck_idempotency_key_key_length": lengths("key", 1, 200),
     "ck_telemetry_metric_name": words("metric_name", METRICS),
     "ck_telemetry_unit": words("unit", "% count ms rate"),
@@ -183,7 +220,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_audit_log_resource_type": words(
         "resource_type",
         "Organization User OrganizationMember Invitation Workspace Project ProjectAccess Artifact Tag"
-        " ArtifactDependency Assumption MachineKey OtlpMapping",
+        " ArtifactDependency Assumption MachineKey OtlpMapping ExclusionWindow HolidayCalendar",
     ),
     "ck_dead_letter_reason": words(
         "reason",
@@ -319,6 +356,10 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "uq_otlp_mapping_org_id_project_id_version": (
         copied("otlp_mapping", id=NEW_ID),
         copied("otlp_mapping", id=NEW_ID, version="t.version + 1"),
+    ),
+    "uq_holiday_calendar_org_id_project_id_version": (
+        copied("holiday_calendar", id=NEW_ID),
+        copied("holiday_calendar", id=NEW_ID, version="t.version + 1"),
     ),
     "uq_topic_binding_topic": (
         copied("topic_binding", org_id=NEW_ID),

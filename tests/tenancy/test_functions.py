@@ -37,6 +37,7 @@ EXECUTE = {
     },
     "augentis_registrar": {"auth.claims()", *SIGN_IN},
     "augentis_keeper": MONTHS,
+    "augentis_messenger": {"tell_detection()"},
     "augentis_auditor": {"auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"

@@ -22,6 +22,8 @@ OF_A_PROJECT = {
     "tag": "project_id",
     "assumption": "project_id",
     "otlp_mapping": "project_id",
+    "exclusion_window": "project_id",
+    "holiday_calendar": "project_id",
     "machine_key": "project_id",
     "telemetry": "project_id",
     "divergence_report": "project_id",

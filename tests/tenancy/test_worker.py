@@ -14,6 +14,8 @@ READS = {
     "artifact",
     "artifact_dependency",
     "otlp_mapping",
+    "exclusion_window",
+    "holiday_calendar",
 }
 WRITES = {
     "partition_ledger",

@@ -31,9 +31,16 @@ INSERTS = {
                          'value', 300, 'unit', 'ms', 'tolerance', 0, 'tolerance_kind', 'absolute',
                          'divergence_type', 'LATENCY_MISS', 'evidence_tier', 'E2',
                          'effective_from', now(), 'min_users', 0, 'owner', '', 'runbook_url', '',
+                         'launch_grace_days', 0, 'slow', false, 'shadow_days', 0,
                          'created_at', now())) AS a""",
     "otlp_mapping": """INSERT INTO otlp_mapping (org_id, id, project_id, rules, created_by)
                        VALUES (:org, gen_random_uuid(), :project, '{}', :user)""",
+    "exclusion_window": """INSERT INTO exclusion_window
+                               (org_id, id, project_id, starts_at, ends_at, kind, reason, created_by)
+                           VALUES (:org, gen_random_uuid(), :project, '2026-11-02Z', '2026-11-03Z',
+                                   'MIGRATION', 'to another region', :user)""",
+    "holiday_calendar": """INSERT INTO holiday_calendar (org_id, id, project_id, holidays, created_by)
+                           VALUES (:org, gen_random_uuid(), :project, '[]', :user)""",
     "machine_key": """INSERT INTO machine_key
                           (org_id, id, project_id, name, scopes, secret_sha256, created_by)
                       VALUES (:org, gen_random_uuid(), :project, 'mine', '{publish}', sha256('x'), :user)""",
@@ -57,6 +64,8 @@ UPDATES = {
     "idempotency_key": "UPDATE idempotency_key SET status = 201 WHERE org_id = :org",
     "app_user": "UPDATE app_user SET full_name = 'Renamed' WHERE id = :admin",
     "assumption": "UPDATE assumption SET superseded_at = now() WHERE org_id = :org AND project_id = :project",
+    "exclusion_window": "UPDATE exclusion_window SET removed_at = now(), removed_by = :user"
+    " WHERE org_id = :org AND project_id = :project",
     "machine_key": "UPDATE machine_key SET revoked_at = now() WHERE org_id = :org AND project_id = :project",
 }
 DELETES = {
@@ -64,7 +73,10 @@ DELETES = {
     "project_access": "DELETE FROM project_access WHERE org_id = :org AND project_id = :project",
 }
 # Where a role in the project counts.
-OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_mapping"}
+OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_mapping"} | {
+    "exclusion_window",
+    "holiday_calendar",
+}
 EDITORS = {"ann", "sam", "max", "ann in a1"}
 # An ADMIN is one everywhere; a role in the project stands in place of a MEMBER's or VIEWER's.
 OF_PROJECT = EDITORS | {"eve"}
@@ -85,6 +97,9 @@ ALLOWED = {
     ("assumption", "insert"): OF_PROJECT,
     ("assumption", "update"): OF_PROJECT,
     ("otlp_mapping", "insert"): OF_PROJECT,
+    ("exclusion_window", "insert"): OF_PROJECT,
+    ("exclusion_window", "update"): OF_PROJECT,
+    ("holiday_calendar", "insert"): OF_PROJECT,
     ("machine_key", "insert"): ADMINS,
     ("machine_key", "update"): ADMINS,
     ("project_access", "insert"): ADMINS,
@@ -184,7 +199,10 @@ async def test_a_role_in_one_project_is_none_in_another(world: World, table: str
 
 @pytest.mark.parametrize(
     "table",
-    ["workspace", "project", "artifact", "otlp_mapping", "machine_key", "invitation", "idempotency_key"],
+    [
+        *("workspace", "project", "artifact", "otlp_mapping", "exclusion_window", "holiday_calendar"),
+        *("machine_key", "invitation", "idempotency_key"),
+    ],
 )
 async def test_nobody_writes_in_anothers_name(world: World, table: str):
     here = world.places["a1"]

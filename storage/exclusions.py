@@ -1,0 +1,48 @@
+"""What is taken out of detection: windows that stand, and the newest version of a project's holidays."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from detectors.exclusions import Exclusions, Window
+from metrics.names import Metric
+from storage.detection import Watched
+from storage.ledger import Connection
+
+_APART = timedelta(days=2)
+"""No two time zones have dates further apart at one moment."""
+
+
+async def excluded(connection: Connection, item: Watched, start: datetime, end: datetime) -> Exclusions:
+    """Return what is taken out for `item` of the hours in [start, end); windows are not cut to these."""
+    windows = await connection.fetch(
+        """SELECT starts_at, ends_at, metric_name, cohort, feature FROM exclusion_window
+           WHERE org_id = $1 AND project_id = $2 AND removed_at IS NULL
+             AND starts_at < $4 AND ends_at > $3""",
+        item.org_id,
+        item.project_id,
+        start,
+        end,
+    )
+    row = await connection.fetchrow(
+        """SELECT o.timezone, ARRAY(
+               SELECT h.day FROM (
+                   SELECT holidays FROM holiday_calendar WHERE org_id = $1 AND project_id = $2
+                   ORDER BY version DESC LIMIT 1) AS c,
+               LATERAL jsonb_to_recordset(c.holidays) AS h (day date)
+               WHERE h.day BETWEEN $3 AND $4) AS days
+           FROM organization AS o WHERE o.id = $1""",
+        item.org_id,
+        item.project_id,
+        (start - _APART).date(),
+        (end + _APART).date(),
+    )
+    assert row is not None  # noqa: S101  # the organisation of what is watched
+    return Exclusions.of(ZoneInfo(row["timezone"]), item.assumption, map(_window, windows), row["days"])
+
+
+def _window(row: Any) -> Window:
+    metric = row["metric_name"]
+    return Window(
+        row["starts_at"], row["ends_at"], Metric(metric) if metric else None, row["cohort"], row["feature"]
+    )
