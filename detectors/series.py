@@ -19,11 +19,13 @@ POOLED_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class HourRow:
-    """One Telemetry row of a series."""
+    """One Telemetry row; a series of all cohorts or features has several an hour."""
 
     hour: datetime
     revision: int
     cell: Cell
+    cohort: str = ""
+    feature: str = ""
 
 
 def by_day(rows: Iterable[HourRow], zone: ZoneInfo) -> dict[date, list[HourRow]]:

@@ -67,6 +67,15 @@ class UserSet:
         kept = len(self.hashes)
         return kept if kept <= EXACT else round(EXACT * _SPACE / float(self.hashes[EXACT]))
 
+    def share_of(self, whole: Self) -> float:
+        """Return which part (0..1) of `whole` is in this set; `whole` is a union with it.
+
+        Exact up to `EXACT` users, above the part of `EXACT` users that the hash has drawn: the share of the
+        counts would have both their errors.
+        """
+        drawn = whole.hashes[:EXACT]
+        return float(np.isin(drawn, self.hashes).mean()) if len(drawn) else 0.0
+
 
 class UserHashes(dict[str | None, int]):
     """The hashes of user ids under a key, kept, since users come again and hashing one is dear.
