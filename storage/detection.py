@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from detectors.assumptions import Assumption
-from detectors.cascade import Lineage, Node
+from detectors.cascade import Lineage, Node, names
 from detectors.series import HourRow
 from detectors.tiers import EvidenceTier
 from metrics.cell import Cell
@@ -188,10 +188,10 @@ def _hour(metric: Metric, row: Any) -> HourRow:
 
 def _node(place: str, row: Any) -> Node:
     content = json.loads(row["content"]) if row["content"] else {}
-    content = content if isinstance(content, dict) else {}
     return Node(
         artifact_id=place,
         type=row["type"],
-        features=tuple(content.get("features", ())),
-        modules=tuple(content.get("modules", ())),
+        features=names(content, "features"),
+        modules=names(content, "modules"),
+        version_id=row["id"],
     )

@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.cascade import Lineage, Node, analyse
+from detectors.cascade import Lineage, Node, analyse, names
 from detectors.divergence import Recommendation
 
 NODES = {
@@ -89,7 +91,47 @@ def test_an_unknown_artifact_is_an_error():
         analyse(Lineage(NODES, EDGES), "nobody", 0)
 
 
+def test_each_artifact_comes_with_the_way_to_it():
+    affected = analyse(Lineage(NODES, EDGES), "pricing", 2).affected
+    assert [each.path for each in affected] == [
+        ("pricing",),
+        ("pricing", "positioning"),
+        ("pricing", "prd"),
+        ("pricing", "prd", "backend"),
+        ("pricing", "prd", "wireframe"),
+        ("pricing", "prd", "wireframe", "frontend"),
+    ]
+    assert all(each.node is NODES[each.path[-1]] for each in affected)
+
+
+def test_of_two_ways_the_shorter_is_told_and_of_equals_the_first_by_name():
+    nodes = {name: Node(name, "PRD") for name in "abcde"}
+    edges = [("d", "c"), ("d", "b"), ("b", "a"), ("c", "a"), ("e", "d"), ("e", "c")]
+    paths = [each.path for each in analyse(Lineage(nodes, edges), "a", 0).affected]
+    assert paths == [("a",), ("a", "b"), ("a", "c"), ("a", "b", "d"), ("a", "c", "e")]
+
+
+@pytest.mark.parametrize(
+    ("content", "listed"),
+    [
+        ({"modules": ["a", "b"]}, ("a", "b")),
+        ({"modules": []}, ()),
+        ({}, ()),
+        (None, ()),
+        (["modules"], ()),
+        ({"modules": None}, ()),
+        ({"modules": "checkout"}, ()),
+        ({"modules": 5}, ()),
+        ({"modules": {"a": 1}}, ()),
+        ({"modules": ["a", 5, None, ["b"], "c"]}, ("a", "c")),
+    ],
+)
+def test_what_a_content_does_not_list_as_text_says_nothing(content, listed):
+    assert names(content, "modules") == listed
+
+
 ids = st.sampled_from("abcdefgh")
+RANKS = [Recommendation.SKIP, Recommendation.REEXECUTE, Recommendation.FULL_REDESIGN]
 
 
 @given(st.lists(st.tuples(ids, ids), max_size=40), ids, st.randoms())
@@ -102,3 +144,41 @@ def test_any_graph_ends_and_the_order_of_edges_is_irrelevant(edges, start, rando
     assert sorted(one.affected_code_modules) == sorted(f"module_{name}" for name in reached)
     random.shuffle(edges)
     assert analyse(Lineage(nodes, edges), start, 3) == one
+
+
+graphs = st.lists(st.tuples(ids, ids), max_size=40)
+scopes = st.lists(st.integers(0, 5), min_size=8, max_size=8)
+
+
+def ranks(edges, counts, tier_delta: int) -> tuple[int, int, int]:
+    """Return the days, and the rank of the recommendation, from the artifact a."""
+    nodes = {
+        name: Node(name, "CODE_BACKEND", "", (f"{name} page",), tuple(f"{name}{n}" for n in range(count)))
+        for name, count in zip("abcdefgh", counts, strict=True)
+    }
+    found = analyse(Lineage(nodes, edges), "a", tier_delta)
+    return found.reexecution_scope_days, found.full_redesign_days, RANKS.index(found.recommendation)
+
+
+@given(graphs, graphs, scopes, scopes, st.integers(0, 4), st.integers(0, 4))
+def test_more_dependents_modules_or_evidence_lower_nothing(edges, more_edges, counts, more, delta, higher):
+    less = ranks(edges, counts, min(delta, higher))
+    grown = [count + extra for count, extra in zip(counts, more, strict=True)]
+    assert all(
+        after >= before
+        for before, after in zip(less, ranks(edges + more_edges, grown, max(delta, higher)), strict=True)
+    )
+
+
+@given(graphs, ids)
+def test_a_way_leads_along_the_edges_and_is_no_longer_than_it_must(edges, start):
+    nodes = {name: Node(name, "PRD") for name in "abcdefgh"}
+    affected = analyse(Lineage(nodes, edges), start, 0).affected
+    distances = {each.node.artifact_id: len(each.path) for each in affected}
+    assert len(distances) == len(affected)
+    for each in affected:
+        assert each.path[0] == start
+        assert all((above, below) in edges for below, above in pairwise(each.path))
+    for above, below in edges:
+        if below in distances:
+            assert distances[above] <= distances[below] + 1
