@@ -1,7 +1,6 @@
 """What a team wrote down: `content.assumptions` of an artifact, checked so that no typo is ignored."""
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -16,17 +15,23 @@ from pydantic import (
 )
 
 from detectors.bounds import Bounds, Operator, ToleranceKind
+from detectors.contradictions import Claim, contradictions
 from detectors.divergence import DivergenceType, default_type
 from detectors.tiers import EvidenceTier
-from metrics.names import UNITS, Metric
+from metrics.names import KINDS, UNITS, Kind, Metric
 
 ELASTICITY = "elasticity"
 """The unit of an assumption about the response of `metric_name` to price (see `detectors.elasticity`)."""
-_RESPONSES = {Metric.USER_ADOPTION, Metric.FEATURE_USAGE, Metric.RETENTION}
+SHARE = "share"
+"""The unit of an assumption about a cohort: its percentage of the users of `metric_name` in all cohorts."""
+_DEMAND = {Metric.USER_ADOPTION, Metric.FEATURE_USAGE, Metric.RETENTION}
+"""What has a response to price, and users of whom a cohort may be a share."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 Series = Annotated[str, StringConstraints(max_length=100)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+Days = Annotated[int, Field(strict=True, ge=0)]
 
 
 class ContentError(ValueError):
@@ -37,8 +42,12 @@ class Assumption(BaseModel):
     """One entry of `content.assumptions`: `value` and `tolerance` in `unit`, the unit of the Telemetry value.
 
     `tolerance` moves the bound outwards: absolute, or a share of the value (0.05 = 5 %). `evidence_tier` and
-    `effective_from` default to the artifact's tier and the time of approval; `min_users` is what a day needs
-    at least. With unit `elasticity`, `value` is a price elasticity: no day is tested.
+    `effective_from` default to the artifact's tier and the time of approval; `min_users` and `min_samples`
+    are what a day needs at least (None: the test's own). With unit `elasticity`, `value` is a price
+    elasticity: no day is tested. With unit `share`, it is a percentage of the metric's users.
+
+    For `launch_grace_days` from `effective_from` nothing is tested, as the value ramps up. For `shadow_days`
+    it is, and nobody is told. A `slow` metric swings for weeks: it is given no head start.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +65,11 @@ class Assumption(BaseModel):
     evidence_tier: EvidenceTier | None = None
     effective_from: AwareDatetime | None = None
     divergence_type: DivergenceType | None = None
-    min_users: Annotated[int, Field(strict=True, ge=0)] = 0
+    min_users: Count = 0
+    min_samples: Count | None = None
+    launch_grace_days: Annotated[Days, Field(le=180)] = 0
+    slow: Annotated[bool, Field(strict=True)] = False
+    shadow_days: Annotated[Days, Field(le=365)] = 0
     owner: Annotated[str, StringConstraints(max_length=200)] = ""
     runbook_url: Annotated[str, StringConstraints(max_length=2000, pattern=r"^(https?://\S+)?$")] = ""
 
@@ -64,6 +77,11 @@ class Assumption(BaseModel):
     def is_daily(self) -> bool:
         """Whether the daily test applies: not to an elasticity, which needs several prices."""
         return self.unit != ELASTICITY
+
+    @property
+    def kind(self) -> Kind:
+        """How the tested value is made: a share is a rate, whatever its metric is."""
+        return Kind.RATE if self.unit == SHARE else KINDS[self.metric_name]
 
     @property
     def bounds(self) -> Bounds:
@@ -75,7 +93,21 @@ class Assumption(BaseModel):
         """The type of its divergence, named or by default."""
         if self.divergence_type is not None:
             return self.divergence_type
-        return default_type(self.metric_name) if self.is_daily else DivergenceType.PRICING_ELASTICITY_MISS
+        return _TYPES_BY_UNIT.get(self.unit) or default_type(self.metric_name)
+
+    def claim(self, where: str) -> Claim:
+        """Return what it claims, for a comparison with others; `where` it stands, in words for a message."""
+        return Claim(
+            where=where,
+            metric_name=self.metric_name,
+            cohort=self.cohort,
+            feature=self.feature,
+            unit=self.unit,
+            operator=self.operator,
+            value=self.value,
+            bounds=self.bounds,
+            is_share=self.unit == SHARE,
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -88,16 +120,26 @@ class Assumption(BaseModel):
     @classmethod
     def _unit_suits(cls, unit: str, info: Any) -> str:
         metric: Metric | None = info.data.get("metric_name")
-        if metric is not None and unit not in {UNITS[metric], ELASTICITY}:
-            raise ValueError(f"{unit!r} is not the unit of {metric}: {UNITS[metric]!r} (or {ELASTICITY!r})")
+        if metric is not None and unit not in (allowed := _units(metric)):
+            raise ValueError(f"{unit!r} is no unit of {metric}: {' or '.join(map(repr, allowed))}")
         return unit
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        problem = _tolerance_problem(self) or _range_problem(self)
+        problem = _tolerance_problem(self) or _share_problem(self) or _range_problem(self)
         if problem:
             raise ValueError(problem)
         return self
+
+
+_TYPES_BY_UNIT = {
+    ELASTICITY: DivergenceType.PRICING_ELASTICITY_MISS,
+    SHARE: DivergenceType.PERSONA_MISMATCH,
+}
+
+
+def _units(metric: Metric) -> list[str]:
+    return [UNITS[metric], *((ELASTICITY, SHARE) if metric in _DEMAND else ())]
 
 
 def _tolerance_problem(item: Assumption) -> str:
@@ -110,10 +152,16 @@ def _tolerance_problem(item: Assumption) -> str:
     return ""
 
 
+def _share_problem(item: Assumption) -> str:
+    if item.unit == SHARE and not item.cohort:
+        return "cohort: a share is that of a cohort; name one"
+    return ""
+
+
 def _range_problem(item: Assumption) -> str:
     if not item.is_daily:
-        return "" if item.metric_name in _RESPONSES else f"metric_name: {item.metric_name} is no demand"
-    most = 100.0 if item.unit == "%" else None
+        return ""
+    most = 100.0 if item.kind is Kind.RATE else None
     if item.value < 0 or (most is not None and item.value > most):
         allowed = "0 to 100 %" if most else "0 or more"
         return f"value: {item.value:g} is outside the range of {item.metric_name}, {allowed}"
@@ -145,10 +193,15 @@ def read_content(content: Mapping[str, Any]) -> ArtifactContent:
         read = ArtifactContent.model_validate(content)
     except ValidationError as error:
         raise ContentError("\n".join(_readable(fault) for fault in error.errors())) from None
-    faults = [*_repeated(read.assumptions), *_contradicting(read.assumptions)]
+    faults = [*_repeated(read.assumptions), *contradictions(claims(read))]
     if faults:
         raise ContentError("\n".join(faults))
     return read
+
+
+def claims(content: ArtifactContent) -> list[Claim]:
+    """Return what the content's assumptions claim, each with its JSON path."""
+    return [item.claim(f"assumptions[{index}]") for index, item in enumerate(content.assumptions)]
 
 
 def _repeated(assumptions: Iterable[Assumption]) -> Iterable[str]:
@@ -156,19 +209,6 @@ def _repeated(assumptions: Iterable[Assumption]) -> Iterable[str]:
     for index, item in enumerate(assumptions):
         if first.setdefault(item.key, index) != index:
             yield f"assumptions[{index}].key: {item.key!r} is that of assumptions[{first[item.key]}] already"
-
-
-def _contradicting(assumptions: Iterable[Assumption]) -> Iterable[str]:
-    for (i, one), (j, two) in combinations(enumerate(assumptions), 2):
-        if _series(one) == _series(two) and not one.bounds.overlaps(two.bounds):
-            yield (
-                f"assumptions[{j}].value: {two.operator} {two.value:g} contradicts assumptions[{i}] "
-                f"({one.operator} {one.value:g}) on the same series"
-            )
-
-
-def _series(item: Assumption) -> tuple[str, ...]:
-    return item.metric_name, item.cohort, item.feature, item.unit
 
 
 def _readable(fault: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from detectors.assumptions import Assumption
+from detectors.budget import Life
 from detectors.cascade import Lineage, Node, names
 from detectors.series import HourRow
 from detectors.tiers import EvidenceTier
@@ -16,8 +17,8 @@ from storage.ledger import Connection
 
 _FIELDS = (
     *("key", "statement", "metric_name", "cohort", "feature", "operator", "value", "unit", "tolerance"),
-    *("tolerance_kind", "divergence_type", "evidence_tier", "effective_from", "min_users", "owner"),
-    "runbook_url",
+    *("tolerance_kind", "divergence_type", "evidence_tier", "effective_from", "min_users", "min_samples"),
+    *("launch_grace_days", "slow", "shadow_days", "owner", "runbook_url"),
 )
 
 
@@ -27,8 +28,6 @@ class Remembered:
 
     state: dict[str, Any]
     status: str
-    folded_through: date
-    telemetry_revisions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +40,49 @@ class Watched:
     id: UUID
     assumption: Assumption
     effective_from: datetime
+    approved_at: datetime
     evidence_tier: EvidenceTier
     remembered: Remembered | None
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectDays:
-    """What days of a project are made of; live assumptions share the organisation's alarm budget."""
+    """What days of a project are made of, how far they are closed, and the organisation's alarm budget."""
 
     timezone: str
     first_event: datetime
-    assumptions: int
+    alarms_per_year: float
+    closed_through: datetime | None
     day_closed_through: date | None
 
 
 async def project_days(connection: Connection, org_id: UUID, project_id: UUID) -> ProjectDays | None:
     """Return what days of a project are made of, None for a project without telemetry."""
     row = await connection.fetchrow(
-        """SELECT o.timezone, min(w.first_event) AS first_event,
-                  (SELECT count(*) FROM assumption a WHERE a.org_id = $1 AND a.superseded_at IS NULL)
-                      AS assumptions,
-                  (SELECT c.day_closed_through FROM project_clock c
-                   WHERE c.org_id = $1 AND c.project_id = $2) AS day_closed_through
+        """SELECT o.timezone, min(w.first_event) AS first_event, o.alarms_per_year,
+                  c.closed_through, c.day_closed_through
            FROM organization o JOIN project_watermark w ON w.org_id = o.id AND w.project_id = $2
-           WHERE o.id = $1 GROUP BY o.timezone""",
+           LEFT JOIN project_clock c ON (c.org_id, c.project_id) = (o.id, w.project_id)
+           WHERE o.id = $1
+           GROUP BY o.timezone, o.alarms_per_year, c.closed_through, c.day_closed_through""",
         org_id,
         project_id,
     )
     return ProjectDays(*row) if row else None
 
 
-async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> list[Watched]:
-    """Return a project's live assumptions; each state is locked for this transaction."""
+async def lives(connection: Connection, org_id: UUID) -> list[Life]:
+    """Return when each assumption of an organisation counts; they share its alarm budget."""
     rows = await connection.fetch(
-        """SELECT a.*, s.state, s.status AS last_status, s.folded_through, s.telemetry_revisions
+        "SELECT effective_from, created_at, superseded_at FROM assumption WHERE org_id = $1", org_id
+    )
+    return [Life(*row) for row in rows]
+
+
+async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> list[Watched]:
+    """Return a project's live assumptions, with what their folds remember."""
+    rows = await connection.fetch(
+        """SELECT a.*, s.state, s.status AS last_status
            FROM assumption a LEFT JOIN detector_state s ON (s.org_id, s.assumption_id) = (a.org_id, a.id)
            WHERE a.org_id = $1 AND a.project_id = $2 AND a.superseded_at IS NULL ORDER BY a.id""",
         org_id,
@@ -90,7 +98,7 @@ async def series(connection: Connection, item: Watched, start: datetime, end: da
     """
     metric = item.assumption.metric_name
     rows = await connection.fetch(
-        """SELECT timestamp, revision, numerator, denominator, sample_count,
+        """SELECT timestamp, cohort, feature, revision, numerator, denominator, sample_count,
                   users_sketch, positive_users_sketch, latency_sketch
            FROM telemetry
            WHERE org_id = $1 AND project_id = $2 AND metric_name = $3 AND timestamp >= $4 AND timestamp < $5
@@ -165,9 +173,7 @@ def _watched(row: Any) -> Watched:
     assumption = Assumption.model_validate({name: row[name] for name in _FIELDS})
     remembered = None
     if row["state"] is not None:
-        remembered = Remembered(
-            json.loads(row["state"]), row["last_status"], row["folded_through"], row["telemetry_revisions"]
-        )
+        remembered = Remembered(json.loads(row["state"]), row["last_status"])
     return Watched(
         row["org_id"],
         row["project_id"],
@@ -175,6 +181,7 @@ def _watched(row: Any) -> Watched:
         row["id"],
         assumption,
         row["effective_from"],
+        row["created_at"],
         EvidenceTier(row["evidence_tier"]),
         remembered,
     )
@@ -183,7 +190,7 @@ def _watched(row: Any) -> Watched:
 def _hour(metric: Metric, row: Any) -> HourRow:
     sketches = (row["users_sketch"], row["positive_users_sketch"], row["latency_sketch"])
     cell = Cell.restored(metric, (row["numerator"], row["denominator"]), row["sample_count"], sketches)
-    return HourRow(row["timestamp"], row["revision"], cell)
+    return HourRow(row["timestamp"], row["revision"], cell, row["cohort"], row["feature"])
 
 
 def _node(place: str, row: Any) -> Node:

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cli.applying import plan
 from cli.applying.file import ApplyFile, ArtifactEntry, ProjectEntry
 from cli.applying.mistakes import FileMistakesError
-from storage.entities import approval, artifacts, projects, workspaces
+from detectors.assumptions import ContentError
+from storage.entities import agreement, approval, artifacts, projects, workspaces
 from storage.entities.artifacts import Name
 from storage.tables import Artifact
 from storage.tables.product import LIVE_STATUSES
@@ -80,6 +81,7 @@ class _ProjectRun:
         if mistakes:
             raise FileMistakesError(mistakes)
         done = {entry.key: await self._artifact(project_id, entry) for entry in self._order()}
+        await self._agree(done)
         await self._relink()
         return AppliedProject(
             self.entry.name, project_id, change, [done[entry.key] for entry in self.entry.artifacts]
@@ -143,6 +145,19 @@ class _ProjectRun:
         if approves:
             artifact = await approval.approve(self.session, self.claims.org_id, artifact.id, self.now)
         return AppliedArtifact(entry.key, artifact.id, artifact.version, artifact.status, change, approves)
+
+    async def _agree(self, done: Mapping[str, AppliedArtifact]) -> None:
+        """Compare assumptions once all of the file's are there: two of them may change sides together."""
+        mistakes: list[str] = []
+        for index, entry in enumerate(self.entry.artifacts):
+            if done[entry.key].approved:
+                try:
+                    await agreement.agree(self.session, self.latest[Name(entry.type, entry.key)])
+                except ContentError as error:
+                    place = f"{self.place}.artifacts[{index}].content"
+                    mistakes.extend(f"{place}.{line}" for line in str(error).splitlines())
+        if mistakes:
+            raise FileMistakesError(mistakes)
 
     async def _differs(self, known: Artifact, entry: ArtifactEntry) -> bool:
         if entry.evidence_tier is not None and entry.evidence_tier != known.evidence_tier:

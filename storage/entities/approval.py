@@ -18,7 +18,8 @@ async def approve(session: AsyncSession, org_id: UUID, artifact_id: UUID, at: da
     """Approve a version at `at`: freeze its assumptions as rows, supersede those of older versions.
 
     A draft is submitted on the way: who may approve may submit. An assumption's evidence tier is its own or
-    else the artifact's, its `effective_from` its own or `at`.
+    else the artifact's, its `effective_from` its own or `at`. Whether the project's other
+    artifacts agree is `agreement.agree`'s to say, when all that is approved together is.
 
     Raises:
         NotApprovableError: it is approved already, or a later version is, or it is not there.
@@ -108,6 +109,10 @@ def _row(artifact: Artifact, assumption: Assumption, at: datetime) -> dict[str, 
         "evidence_tier": assumption.evidence_tier or artifact.evidence_tier,
         "effective_from": assumption.effective_from or at,
         "min_users": assumption.min_users,
+        "min_samples": assumption.min_samples,
+        "launch_grace_days": assumption.launch_grace_days,
+        "slow": assumption.slow,
+        "shadow_days": assumption.shadow_days,
         "owner": assumption.owner,
         "runbook_url": assumption.runbook_url,
     }

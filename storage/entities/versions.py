@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, insert, null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.entities import approval, edits
+from storage.entities import agreement, approval, edits
 from storage.entities.edits import Expected
 from storage.errors import NotThereError
 from storage.tables import Artifact, ArtifactDependency, Tag
@@ -39,14 +39,14 @@ async def step(
     Raises:
         DBAPIError: it is no step (AG003).
         NotApprovableError: a later version is approved.
-        ContentError: `content.assumptions` cannot be read.
+        ContentError: `content.assumptions` cannot be read, or contradicts what another artifact assumes.
     """
     key = {"org_id": org_id, "id": artifact_id}
     current = await edits.locked(session, Artifact, key, expected)
     if current.status == status:
         return
     if (current.status, status) == ("REVIEW", "APPROVED"):
-        await approval.approve(session, org_id, artifact_id, at)
+        await agreement.agree(session, await approval.approve(session, org_id, artifact_id, at))
     else:
         when = {"REVIEW": {"submitted_at": at}, "DEPLOYED": {"deployed_at": at}}.get(status, {})
         await edits.change(session, Artifact, key, expected, {"status": status, **when})

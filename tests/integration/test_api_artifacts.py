@@ -126,6 +126,27 @@ async def test_what_cannot_be_watched_is_not_approved(team: Team):
     assert (await team.read(f"artifacts/{bad['id']}"))["status"] == "REVIEW"
 
 
+async def test_what_contradicts_another_artifact_is_not_approved(team: Team):
+    project = await team.project()
+    first = await drafted(team, project, content={"assumptions": [ASSUMPTION]})
+    assert (await approve(team, first)).status_code == 200
+    low = {**ASSUMPTION, "key": "low", "operator": "<=", "value": 50}
+    second = await drafted(team, project, key="other", content={"assumptions": [low]})
+    answer = await approve(team, second)
+    assert slug(answer, 409) == "conflict"
+    assert answer.json()["errors"] == [
+        {
+            "path": "content.assumptions[0].value",
+            "message": f"<= 50 contradicts 'adoption' of PRD {first['key']!r} version 1 (>= 60)"
+            " on the same series",
+        }
+    ]
+    assert (await team.read(f"artifacts/{second['id']}"))["status"] == "REVIEW"
+    newer = await drafted(team, project, content={"assumptions": [{**ASSUMPTION, "value": 40}]})
+    assert (await approve(team, newer)).status_code == 200
+    assert (await approve(team, second)).status_code == 200
+
+
 async def test_an_older_version_is_not_approved_after_a_newer_one(team: Team):
     project = await team.project()
     old, new = [await drafted(team, project) for _ in range(2)]

@@ -141,6 +141,7 @@ def test_the_demos_files_can_be_applied(augentis: Augentis, file: Path):
 
 def test_approval_freezes_assumptions_with_their_defaults(acme: Augentis, database: Database, tmp_path: Path):
     own = assumption(key="own", evidence_tier="E1", effective_from="2026-01-01T00:00:00+01:00", min_users=7)
+    own |= {"min_samples": 70, "launch_grace_days": 14, "slow": True, "shadow_days": 30}
     plain = assumption(key="plain", metric_name="latency_p50", operator="<=", value=300)
     file = write(tmp_path, artifact(evidence_tier="E3", content={"assumptions": [own, plain]}))
     assert acme("apply", file) == Exit.DONE
@@ -148,9 +149,10 @@ def test_approval_freezes_assumptions_with_their_defaults(acme: Augentis, databa
     [version] = fetch(database, "SELECT * FROM artifact")
     assert version["status"] == "APPROVED"
     assert version["approved_by"] == version["created_by"]
-    assert rows["own"]["evidence_tier"] == "E1"
-    assert rows["own"]["effective_from"] == datetime(2025, 12, 31, 23, tzinfo=UTC)
-    assert rows["own"]["min_users"] == 7
+    assert {name: rows["own"][name] for name in own} == own | {
+        "effective_from": datetime(2025, 12, 31, 23, tzinfo=UTC)
+    }
+    assert (rows["plain"]["min_samples"], rows["plain"]["shadow_days"]) == (None, 0)
     assert rows["own"]["divergence_type"] == "FEATURE_ADOPTION_MISS"
     assert rows["plain"]["evidence_tier"] == "E3"
     assert rows["plain"]["effective_from"] == version["approved_at"]
@@ -158,6 +160,30 @@ def test_approval_freezes_assumptions_with_their_defaults(acme: Augentis, databa
     assert rows["plain"]["divergence_type"] == "LATENCY_MISS"
     assert rows["plain"]["unit"] == "ms"
     assert {row["superseded_at"] for row in rows.values()} == {None}
+
+
+def test_artifacts_that_contradict_each_other_are_refused_and_change_sides_together(
+    acme: Augentis, database: Database, tmp_path: Path
+):
+    def file(operator: str, value: int, other: str) -> Path:
+        mine, theirs = (assumption(operator=op, value=value) for op in (operator, other))
+        return write(
+            tmp_path,
+            artifact(content={"assumptions": [mine]}),
+            artifact("b", content={"assumptions": [theirs]}),
+        )
+
+    assert acme("apply", file(">=", 60, ">=")) == Exit.DONE
+    assert acme("apply", file("<=", 50, ">=")) == Exit.DONE, "50 keeps both"
+    assert acme("apply", file("<=", 40, "<=")) == Exit.DONE, "between the two versions it would not"
+    wrong = write(tmp_path, artifact("b", content={"assumptions": [assumption(value=70)]}))
+    assert acme("apply", wrong) == Exit.USAGE
+    assert acme.err.strip() == (
+        f"{wrong}: projects[0].artifacts[0].content.assumptions[0].value: >= 70 contradicts 'adoption'"
+        " of PRD 'prd' version 3 (<= 40) on the same series"
+    )
+    live = fetch(database, "SELECT value FROM assumption WHERE superseded_at IS NULL")
+    assert live == [{"value": 40.0}, {"value": 40.0}]
 
 
 def test_changed_content_is_the_next_version_and_supersedes(

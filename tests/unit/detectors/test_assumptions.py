@@ -7,8 +7,11 @@ import pytest
 from detectors.assumptions import Assumption, ContentError, read_content
 from detectors.bounds import Bounds
 from detectors.divergence import DivergenceType
+from metrics.names import Kind
 
 LEAST: dict[str, Any] = {"key": "adoption", "metric_name": "user_adoption", "operator": ">=", "value": 60}
+
+SHARE: dict[str, Any] = {"unit": "share", "cohort": "mainstream"}
 
 
 def read(*entries: dict[str, Any]) -> tuple[Assumption, ...]:
@@ -42,6 +45,10 @@ def test_every_field_is_kept():
         "effective_from": "2026-11-01T00:00:00Z",
         "divergence_type": "PERSONA_MISMATCH",
         "min_users": 500,
+        "min_samples": 2000,
+        "launch_grace_days": 21,
+        "slow": True,
+        "shadow_days": 14,
         "owner": "growth",
         "runbook_url": "https://wiki.example/adoption",
     }
@@ -60,8 +67,12 @@ def test_the_rest_of_an_artifact_is_the_teams_own():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"unit": "ms"}, "assumptions[0].unit: 'ms' is not the unit of user_adoption: '%' (or 'elasticity')"),
-        ({"metric_name": "latency_p50", "unit": "%"}, "assumptions[0].unit: '%' is not"),
+        ({"unit": "ms"}, "assumptions[0].unit: 'ms' is no unit of user_adoption: '%' or 'elasticity' or "),
+        ({"metric_name": "latency_p50", "unit": "%"}, "assumptions[0].unit: '%' is no unit of latency_p50: "),
+        ({"metric_name": "error_rate", "unit": "share"}, "assumptions[0].unit: 'share' is no unit of"),
+        ({"unit": "share"}, "assumptions[0].cohort: a share is that of a cohort; name one"),
+        ({**SHARE, "value": 101}, "assumptions[0].value: 101 is outside the range of user_adoption, 0 to"),
+        ({**SHARE, "metric_name": "feature_usage", "value": 101}, "assumptions[0].value: 101 is outside"),
         ({"unit": None}, "assumptions[0].unit: "),
         ({"vlaue": 1}, "assumptions[0].vlaue: unknown field; known are key, statement"),
         ({"value": "60"}, "assumptions[0].value: Input should be a valid number"),
@@ -81,10 +92,16 @@ def test_the_rest_of_an_artifact_is_the_teams_own():
         ({"evidence_tier": "E5"}, "assumptions[0].evidence_tier: "),
         ({"effective_from": "2026-11-01T00:00:00"}, "assumptions[0].effective_from: Input should"),
         ({"min_users": 1.5}, "assumptions[0].min_users: "),
+        ({"min_users": 2**31}, "assumptions[0].min_users: Input should be less than 2147483648"),
+        ({"min_samples": -1}, "assumptions[0].min_samples: "),
+        ({"launch_grace_days": 181}, "assumptions[0].launch_grace_days: Input should be less than"),
+        ({"launch_grace_days": "7"}, "assumptions[0].launch_grace_days: Input should be a valid integer"),
+        ({"shadow_days": 366}, "assumptions[0].shadow_days: Input should be less than or equal to 365"),
+        ({"slow": "yes"}, "assumptions[0].slow: Input should be a valid boolean"),
         ({"runbook_url": "wiki"}, "assumptions[0].runbook_url: "),
         ({"key": ""}, "assumptions[0].key: "),
         ({"cohort": None}, "assumptions[0].cohort: "),
-        ({"metric_name": "latency_p50", "unit": "elasticity"}, "assumptions[0].metric_name: "),
+        ({"metric_name": "latency_p50", "unit": "elasticity"}, "assumptions[0].unit: "),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_path(change, message):
@@ -139,6 +156,17 @@ def test_an_elasticity_is_signed_and_not_tested_by_days():
     assert not item.is_daily
     assert item.type is DivergenceType.PRICING_ELASTICITY_MISS
     assert (item.bounds.lower, item.bounds.upper) == pytest.approx((-1.5, -0.9))
+
+
+def test_a_share_is_a_rate_of_a_cohort():
+    (item,) = read({**LEAST, **SHARE, "metric_name": "feature_usage", "tolerance": 5})
+    assert (item.kind, item.is_daily, item.type) == (Kind.RATE, True, DivergenceType.PERSONA_MISMATCH)
+    assert item.bounds == Bounds(55, inf)
+
+
+def test_the_time_of_a_grace_and_of_silence_has_an_end():
+    (item,) = read({**LEAST, "launch_grace_days": 180, "shadow_days": 365, "min_samples": 0})
+    assert (item.launch_grace_days, item.shadow_days, item.min_samples, item.slow) == (180, 365, 0, False)
 
 
 def test_an_assumption_survives_json():
