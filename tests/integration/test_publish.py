@@ -1,16 +1,19 @@
-"""`augentis publish` as a process of its own, on real Kafka, read back with a plain consumer."""
+"""`augentis publish` on real Kafka, read back with a plain consumer; a process where it is killed."""
 
 import asyncio
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 from uuid import uuid4
 
 import pandas as pd
@@ -18,6 +21,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from cli.main import run
 from cli.stack import control
 from cli.stack import state as states
 from cli.stack.layout import Layout
@@ -26,6 +30,12 @@ PUBLISH = [sys.executable, "-m", "cli.main", "publish"]
 ORG, PROJECT, OTHER = (str(uuid4()) for _ in range(3))
 TENANT = ["--org", ORG, "--project", PROJECT]
 PARTITIONS = 4
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Record(NamedTuple):
@@ -52,16 +62,19 @@ class Kafka:
             "KAFKA_BOOTSTRAP_SERVERS": self.servers,
         }
 
-    def publish(self, *arguments, stdin: str | None = None, **environment: str):
-        return subprocess.run(
-            [*PUBLISH, *map(str, arguments)],
-            env=self.environment | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    def publish(self, *arguments, stdin: str = "", **environment: str) -> "Done":
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment | environment, clear=True),
+            tempfile.TemporaryFile("w+") as given,
+            mock.patch.object(sys, "stdin", given),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            given.write(stdin)
+            given.seek(0)
+            code = run(["publish", *map(str, arguments)])
+        return Done(code, out.getvalue(), err.getvalue())
 
     def topic(self) -> str:
         name = f"raw-{uuid4().hex}"
