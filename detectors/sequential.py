@@ -45,6 +45,7 @@ class Status(StrEnum):
     DIVERGED = "DIVERGED"
     RESOLVED = "RESOLVED"
     NO_DATA = "NO_DATA"
+    NOT_IDENTIFIABLE = "NOT_IDENTIFIABLE"
 
 
 @dataclass(frozen=True)
