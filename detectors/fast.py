@@ -25,6 +25,9 @@ LEARNING_DAYS = 21
 DEAD_HOURS = 72
 """Hours after a breach in which none is told."""
 _PRESENT = 0.75
+_MOST = (np.inf, 2.0)
+"""Times what a window needs that an hour of it counts for at most: half of 12 hours must be beyond, so that a
+few that are far off make no breach."""
 _CLIP = 5.0
 _CLIP_FROM = 168
 """Windows after which an outlying one can be told: a week of them."""
@@ -46,27 +49,35 @@ def watch(lanes: Lanes, hours: Hours, sides: Sides, armed: Flags) -> Breaches:
     An hour's answer rests on that hour and those before it: the hours of half a day give the answer that the
     whole day will give.
     """
-    windows = _windows(lanes, hours)
-    deviations = [np.sqrt(_variance(lanes, window, index)) for index, window in enumerate(windows)]
     may = _may_speak(lanes, hours, armed)
+    values, noise = _joined(lanes, hours)
     column = np.full(len(armed), -1)
     side = np.full(len(armed), -1)
     for index in range(sides.bound.shape[1]):
-        gross = may.copy()
-        for window, deviation, needed in zip(windows, deviations, _needed(lanes), strict=True):
-            beyond = sides.sign[:, index, None] * (sides.bound[:, index, None] - window.mean)
-            gross &= (beyond >= MARGIN * sides.effect[:, index, None]) & (beyond >= needed * deviation)
+        sign, bound, effect = (each[:, index, None] for each in (sides.sign, sides.bound, sides.effect))
+        gross = may & _gross(lanes, sign * (bound - values), noise, effect)
         found = np.where(gross.any(axis=1), gross.argmax(axis=1), -1)
         earlier = (found >= 0) & ((column < 0) | (found < column))
         column, side = np.where(earlier, found, column), np.where(earlier, index, side)
-    told = column >= 0
-    at = np.arange(len(told)), np.maximum(column, 0)
+    short = _window(values, noise, 0)
+    told, at = column >= 0, (np.arange(len(column)), np.maximum(column, 0))
     return Breaches(
         column=column,
         side=side,
-        mean=np.where(told, windows[0].mean[at], np.nan),
-        deviation=np.where(told, deviations[0][at], np.nan),
+        mean=np.where(told, short.mean[at], np.nan),
+        deviation=np.where(told, np.sqrt(_variance(lanes, short, 0)[at]), np.nan),
     )
+
+
+def _gross(lanes: Lanes, beyond: Floats, noise: Floats, effect: Floats) -> Flags:
+    """Say of each hour whether the windows that end with it are far enough `beyond` the bound."""
+    gross: Flags = np.ones((len(beyond), beyond.shape[1] - TAIL), dtype=np.bool_)
+    for index, deviations in enumerate(_deviations(lanes)):
+        most = _MOST[index] * np.maximum(MARGIN * effect, deviations * np.sqrt(_mean_square(lanes, index)))
+        window = _window(np.clip(beyond, -most, most), noise, index)
+        gross &= window.mean >= MARGIN * effect
+        gross &= window.mean >= deviations * np.sqrt(_variance(lanes, window, index))
+    return gross
 
 
 def learn(lanes: Lanes, hours: Hours, centre: Floats, breaches: Breaches) -> Lanes:
@@ -77,19 +88,9 @@ def learn(lanes: Lanes, hours: Hours, centre: Floats, breaches: Breaches) -> Lan
     itself. `breaches` is what `watch` said of the same hours.
     """
     keep = np.where(lanes.days >= MEMORY, KEEP, 1.0)
-    moments = np.zeros((4, len(centre), len(WINDOWS)))
-    for index, window in enumerate(_windows(lanes, hours)):
-        limit = np.where(
-            lanes.count[:, index] >= _CLIP_FROM, _CLIP * np.sqrt(_mean_square(lanes, index)), np.inf
-        )
-        residual = np.clip(window.mean - centre[:, None], -limit[:, None], limit[:, None])
-        seen = ~np.isnan(residual)
-        square = np.where(seen, residual * residual, 0.0)
-        for row, values in enumerate((seen, square, square * square, np.where(seen, window.noise, 0.0))):
-            moments[row, :, index] = _row_sums(values)
-    old = np.stack([lanes.count, lanes.squares, lanes.fourths, lanes.noises])
-    count, squares, fourths, noises = keep[:, None] * old + moments
     values, noise = _joined(lanes, hours)
+    old = np.stack([lanes.count, lanes.squares, lanes.fourths, lanes.noises])
+    count, squares, fourths, noises = keep[:, None] * old + _moments(lanes, values - centre[:, None], noise)
     told = hours.first + breaches.column + 1
     return replace(
         lanes,
@@ -105,6 +106,21 @@ def learn(lanes: Lanes, hours: Hours, centre: Floats, breaches: Breaches) -> Lan
     )
 
 
+def _moments(lanes: Lanes, residuals: Floats, noise: Floats) -> Floats:
+    """Return what a day adds to the lanes' sums: (4, series, windows)."""
+    moments = np.zeros((4, len(residuals), len(WINDOWS)))
+    for index in range(len(WINDOWS)):
+        window = _window(residuals, noise, index)
+        known = lanes.count[:, index, None] >= _CLIP_FROM
+        limit = np.where(known, _CLIP * np.sqrt(_mean_square(lanes, index)), np.inf)
+        seen = ~np.isnan(window.mean)
+        square = np.where(seen, np.clip(window.mean, -limit, limit) ** 2, 0.0)
+        powers = (seen, square, square * square, np.where(seen, window.noise, 0.0))
+        for row, each in enumerate(powers):
+            moments[row, :, index] = _row_sums(each)
+    return moments
+
+
 def _may_speak(lanes: Lanes, hours: Hours, armed: Flags) -> Flags:
     number = hours.first[:, None] + np.arange(hours.values.shape[1])
     heard = armed & (lanes.days >= LEARNING_DAYS)
@@ -113,40 +129,35 @@ def _may_speak(lanes: Lanes, hours: Hours, armed: Flags) -> Flags:
 
 
 def _mean_square(lanes: Lanes, index: int) -> Floats:
-    square: Floats = lanes.squares[:, index] / np.maximum(lanes.count[:, index], 1.0)
+    square: Floats = (lanes.squares[:, index] / np.maximum(lanes.count[:, index], 1.0))[:, None]
     return square
 
 
 def _variance(lanes: Lanes, window: _Window, index: int) -> Floats:
     """Return the variance of a window's mean: more than usual where its hours have less traffic."""
     usual = lanes.noises[:, index] / np.maximum(lanes.count[:, index], 1.0)
-    variance: Floats = _mean_square(lanes, index)[:, None] + np.maximum(window.noise - usual[:, None], 0.0)
+    variance: Floats = _mean_square(lanes, index) + np.maximum(window.noise - usual[:, None], 0.0)
     return variance
 
 
-def _needed(lanes: Lanes) -> list[Floats]:
-    """Return the deviations (series, 1) that each window needs."""
+def _deviations(lanes: Lanes) -> list[Floats]:
+    """Return how many standard deviations (series, 1) each window needs."""
     needed = []
     for index, deviations in enumerate(DEVIATIONS):
-        square = np.maximum(_mean_square(lanes, index) ** 2, np.finfo(np.float64).tiny)
+        square = np.maximum(_mean_square(lanes, index)[:, 0] ** 2, np.finfo(np.float64).tiny)
         kurtosis = lanes.fourths[:, index] / np.maximum(lanes.count[:, index], 1.0) / square
         needed.append((deviations * np.sqrt(np.maximum(kurtosis / _NORMAL, 1.0)))[:, None])
     return needed
 
 
-def _windows(lanes: Lanes, hours: Hours) -> list[_Window]:
-    values, noise = _joined(lanes, hours)
+def _window(values: Floats, noise: Floats, index: int) -> _Window:
     present = ~np.isnan(values)
     sums = np.stack([np.where(present, values, 0.0), present, np.where(present, noise, 0.0)])
     short = sums[..., 2:] + sums[..., 1:-1] + sums[..., :-2]
     long = short[..., 9:] + short[..., 6:-3] + short[..., 3:-6] + short[..., :-9]
-    return [_window(each, size) for each, size in zip((short[..., 9:], long), WINDOWS, strict=True)]
-
-
-def _window(sums: Floats, size: int) -> _Window:
-    total, count, noise = sums
-    divisor = np.where(count >= _PRESENT * size, count, np.nan)
-    return _Window(total / divisor, noise / divisor**2)
+    total, count, uncertain = (short[..., 9:], long)[index]
+    divisor = np.where(count >= _PRESENT * WINDOWS[index], count, np.nan)
+    return _Window(total / divisor, uncertain / divisor**2)
 
 
 def _joined(lanes: Lanes, hours: Hours) -> tuple[Floats, Floats]:
