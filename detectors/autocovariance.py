@@ -4,9 +4,12 @@ Day-to-day scatter alone needs months, in which the test would raise twice the f
 autocovariances of hourly residuals (lags 0 to 8, the tail continued as AR(1)) are usable on the first day.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+
+import numpy as np
+
+from detectors.days import PLACES
+from detectors.rows import Bools, Floats, Ints, ratio
 
 LAGS = 8
 MEMORY = 120
@@ -14,78 +17,102 @@ MEMORY = 120
 KEEP = 1 - 1 / MEMORY
 ENOUGH = 24
 """Hours from which the scale of an hour is known well enough to clip by it."""
-_PHI, _PRIOR_DAYS = 0.8, 3.0
-_PRIOR_INFLATION = (1 + _PHI) / (1 - _PHI)
+_PRIOR_DAYS = 3.0
 _HOURS = 24
-_ZEROS = (0.0,) * (LAGS + 1)
+_LAG = np.arange(LAGS + 1)
+_EARLIER = LAGS + np.arange(PLACES) - _LAG[:, None]
+"""Where the hour `lag` before a place is, in the eight hours before place 0 and the 25 places (9, 25)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hourly:
-    """Sums of products of hourly residuals `lag` hours apart, and how many (index = lag, 0..8).
+    """Sums of products of hourly residuals `lag` hours apart, and how many: (S, 9), index = lag, 0..8.
 
-    `tail` holds the last hours of the day before, as pairs of hour number and residual, so that pairs reach
-    over midnight.
+    `tail` (S, 8) are the residuals of the last hours of the day before, NaN for missing ones, so that pairs
+    reach over midnight; `ended` (S,) is the number of the hour after them.
     """
 
-    products: tuple[float, ...] = _ZEROS
-    pairs: tuple[float, ...] = _ZEROS
-    tail: tuple[tuple[int, float], ...] = ()
+    products: Floats
+    pairs: Floats
+    tail: Floats
+    ended: Ints
+
+    @classmethod
+    def start(cls, count: int) -> "Hourly":
+        """Return what is known of `count` series before their first day."""
+        zeros = np.zeros((count, LAGS + 1))
+        return cls(zeros, zeros, np.full((count, LAGS), np.nan), np.zeros(count, np.int64))
 
     @property
-    def hours(self) -> float:
-        """How many hours the moments rest on."""
-        return self.pairs[0]
+    def hours(self) -> Floats:
+        """How many hours (S,) the moments rest on."""
+        return self.pairs[:, 0]
 
     @property
-    def variance(self) -> float:
-        """The variance of an hour about its expected value; 0 while nothing is known."""
-        return self.products[0] / self.pairs[0] if self.pairs[0] else 0.0
+    def variance(self) -> Floats:
+        """The variance (S,) of an hour about its expected value; 0 while nothing is known."""
+        return ratio(self.products[:, 0], self.pairs[:, 0])
 
     @property
-    def persistent(self) -> float:
-        """The covariance of neighbouring hours: the part that more users an hour do not average out."""
-        return max(0.0, self.products[1] / self.pairs[1]) if self.pairs[1] else 0.0
+    def persistent(self) -> Floats:
+        """The covariance (S,) of neighbouring hours: the part that more users an hour do not average out."""
+        return np.maximum(0.0, ratio(self.products[:, 1], self.pairs[:, 1]))
 
-    def fold(self, residuals: Mapping[int, float], days: int) -> "Hourly":
-        """Return the moments with a day's residuals, by hour number in order of time."""
-        keep = KEEP if days >= MEMORY else 1.0
-        products = [keep * old for old in self.products]
-        pairs = [keep * old for old in self.pairs]
-        known = dict(self.tail) | dict(residuals)
-        for hour, residual in residuals.items():
-            for lag in range(LAGS + 1):
-                other = known.get(hour - lag)
-                if other is not None:
-                    products[lag] += residual * other
-                    pairs[lag] += 1.0
-        return Hourly(tuple(products), tuple(pairs), tuple(residuals.items())[-LAGS:])
+    def fold(self, residuals: Floats, there: Bools, last_hour: Ints, days: Floats) -> "Hourly":
+        """Return the moments with a day's residuals (S, 25), `there` (S, 25) saying which hours have one.
 
-    def day_variance(self, before: float | None) -> float:
-        """Return the long-run variance of the mean of 24 hours; `before` is the last estimate, if any."""
-        variance = self.variance
-        if before is None:
-            before = _PRIOR_INFLATION * variance / _HOURS
+        `last_hour` (S,) is the number of the hour after the day, `days` (S,) how many were folded before.
+        """
+        keep = np.where(days >= MEMORY, KEEP, 1.0)[:, None]
+        today = np.where(there, residuals, np.nan)
+        known = np.concatenate([np.full_like(self.tail, np.nan), today], axis=1)
+        reach = self._before(last_hour)
+        known[:, : reach.shape[1]] = np.where(np.isnan(reach), known[:, : reach.shape[1]], reach)
+        now, past = _and_counts(today), _and_counts(known)
+        sums = (now[:, :, None, :] * past.take(_EARLIER, axis=-1)).sum(axis=-1)
+        products, pairs = keep * self.products + sums[0], keep * self.pairs + sums[1]
+        return Hourly(products, pairs, today[:, -LAGS:], last_hour)
+
+    def _before(self, last_hour: Ints) -> Floats:
+        """Return the tail at the places (S, 10) that it has before a day of 25, 24 or 23 hours."""
+        shift = self.ended - last_hour + PLACES
+        index = np.arange(LAGS + 2) - shift[:, None]
+        beside = (index < 0) | (index >= LAGS) | (shift < 0)[:, None]
+        found = np.take_along_axis(self.tail, np.where(beside, 0, index), axis=1)
+        return np.where(beside, np.nan, found)
+
+    def day_variance(self, before: Floats, phi: Floats) -> Floats:
+        """Return the long-run variance (S,) of the mean of 24 hours.
+
+        `before` (S,) is the last estimate, NaN where there is none; `phi` (S,) the autocorrelation of hours
+        that is assumed before any was seen.
+        """
+        variance, days = self.variance, self.hours / _HOURS
+        inflation = (1 + phi) / (1 - phi)
+        before = np.where(np.isnan(before), inflation * variance / _HOURS, before)
         # Residuals are taken about the day's own mean, which takes the mean's variance out of every product.
-        days = self.hours / _HOURS
-        taken = min(0.5 * before / (days + 1), variance)
-        covariances = [self._covariance(lag) + taken for lag in range(LAGS + 1)]
-        beyond = _tail_ratio(covariances, variance, days) * max(covariances[LAGS], 0.0)
-        learned = max(covariances[0] + 2 * sum(covariances[1:]) + 2 * beyond, variance / 2)
-        prior = _PRIOR_DAYS * _PRIOR_INFLATION * covariances[0]
-        return (days * learned + prior) / (days + _PRIOR_DAYS) / _HOURS
+        taken = np.minimum(0.5 * before / (days + 1), variance)
+        unseen = variance[:, None] * phi[:, None] ** _LAG
+        covariances = ratio(self.products, self.pairs, unseen) + taken[:, None]
+        beyond = _tail_ratio(covariances, variance, days, phi) * np.maximum(covariances[:, LAGS], 0.0)
+        learned = covariances[:, 0] + 2 * covariances[:, 1:].sum(axis=-1) + 2 * beyond
+        learned = np.maximum(learned, variance / 2)
+        prior = _PRIOR_DAYS * inflation * covariances[:, 0]
+        mixed: Floats = (days * learned + prior) / (days + _PRIOR_DAYS) / _HOURS
+        return mixed
 
-    def _covariance(self, lag: int) -> float:
-        return self.products[lag] / self.pairs[lag] if self.pairs[lag] else self.variance * _PHI**lag
+
+def _and_counts(residuals: Floats) -> Floats:
+    """Return (2, ...): the residuals, 0 where missing, and 1 where they are there."""
+    missing = np.isnan(residuals)
+    return np.stack([np.where(missing, 0.0, residuals), 1.0 - missing])
 
 
-def _tail_ratio(covariances: list[float], variance: float, days: float) -> float:
-    """Return phi / (1 - phi) of the AR(1) that continues the covariances beyond the last lag."""
+def _tail_ratio(covariances: Floats, variance: Floats, days: Floats, phi: Floats) -> Floats:
+    """Return phi / (1 - phi) (S,) of the AR(1) that continues the covariances (S, 9) beyond the last lag."""
     prior = 0.04 * _PRIOR_DAYS * variance**2
-    up = sum(a * b for a, b in pairwise(covariances[1:]))
-    squares = sum(a * a for a in covariances[1:LAGS])
-    if days * squares + prior == 0:
-        return 0.0
-    phi = (days * up + _PHI * prior) / (days * squares + prior)
-    phi = min(max(phi, 0.0), 0.97)
-    return phi / (1 - phi)
+    up = (covariances[:, 1:LAGS] * covariances[:, 2:]).sum(axis=-1)
+    squares = (covariances[:, 1:LAGS] ** 2).sum(axis=-1)
+    fitted = ratio(days * up + phi * prior, days * squares + prior)
+    fitted = np.minimum(np.maximum(fitted, 0.0), 0.97)
+    return fitted / (1 - fitted)

@@ -5,13 +5,15 @@ nothing earlier. Only the scale of the hours is taken from the day under test, w
 day testable.
 """
 
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from math import inf, sqrt
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from detectors.autocovariance import Hourly
-from detectors.daymean import Bias, DayMean, Sample, day_mean, hour_weights
+from detectors.daymean import Bias, DayMean, day_mean, hour_weights
+from detectors.grid import Days
 from detectors.level import STEP, Level
+from detectors.rows import Bools, Floats, Ints
 from detectors.seasons import DaysOfWeek, HoursOfDay
 
 _WEEKDAY_CLIP = 4.0
@@ -22,80 +24,103 @@ _SMALLEST = 1e-3
 same."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
-    """A day's mean, less what is usual for its weekday, and its long-run standard deviation."""
+    """A day's mean (S,), less what is usual for its weekday, and its long-run standard deviation (S,)."""
 
-    mean: float
-    deviation: float
+    mean: Floats
+    deviation: Floats
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """The learned state after `days` folded days, the last of which was `last_day` (ISO date, '' = none).
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """What a series is measured by, each (S,): `unit` units of the metric are 1 in the test.
 
-    `day_variance` is the long-run variance of a full day's mean as last estimated.
+    `sampling` is the variance of one user at the bound, for proportions, else 0; `phi` the autocorrelation of
+    hours assumed before any was seen.
     """
 
-    days: int = 0
-    last_day: str = ""
-    hours_of_day: HoursOfDay = field(default_factory=HoursOfDay)
-    days_of_week: DaysOfWeek = field(default_factory=DaysOfWeek)
-    hourly: Hourly = field(default_factory=Hourly)
-    level: Level = field(default_factory=Level)
-    bias: Bias = field(default_factory=Bias)
-    day_variance: float | None = None
+    unit: Floats
+    sampling: Floats
+    phi: Floats
 
-    def fold(self, day: date, samples: list[Sample], sampling: float) -> tuple["Baseline", Estimate]:
-        """Return the state with one more day, and the estimate of that day by what was known before it.
 
-        `samples` are the day's hours in order of time; `sampling` is the variance of one user at the bound,
-        for proportions, else 0.
-        """
-        offsets = {sample.number: self.hours_of_day.offset(sample.hour) for sample in samples}
-        weights = hour_weights(samples, self.hourly, sampling)
-        today = day_mean(samples, offsets, weights, self.hourly)
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The learned state of S series after `days` (S,) folded days, the last of which was `last_day` (S,).
+
+    `last_day` is a date's ordinal, 0 for none; `day_variance` (S,) the long-run variance of a full day's mean
+    as last estimated, NaN before the first day.
+    """
+
+    days: Floats
+    last_day: Ints
+    hours_of_day: HoursOfDay
+    days_of_week: DaysOfWeek
+    hourly: Hourly
+    level: Level
+    bias: Bias
+    day_variance: Floats
+
+    @classmethod
+    def start(cls, count: int) -> "Baseline":
+        """Return what is known of `count` series before their first day."""
+        return cls(
+            days=np.zeros(count),
+            last_day=np.zeros(count, np.int64),
+            hours_of_day=HoursOfDay.start(count),
+            days_of_week=DaysOfWeek.start(count),
+            hourly=Hourly.start(count),
+            level=Level.start(count),
+            bias=Bias.start(count),
+            day_variance=np.full(count, np.nan),
+        )
+
+    def fold(self, days: Days, scales: Scales) -> tuple["Baseline", Estimate]:
+        """Return the state with one more day, and the estimate of that day by what was known before it."""
+        there = days.there
+        weight = np.where(there, days.weight, 0.0)
+        offsets, usual = self.hours_of_day.offset(), self.days_of_week.offset(days.weekday)
+        weights = hour_weights(weight, self.hourly, scales.sampling)
+        today = day_mean(days.value / scales.unit[:, None] - offsets, there, weights, self.hourly)
         mean = today.mean + self.bias.correction
-        value = mean - self.days_of_week.offset(day.weekday())
-        hourly = self._hourly(today, mean, day.weekday())
-        variance = self._variance(hourly, samples, sampling)
-        estimate = Estimate(value, sqrt(variance * max(1.0, 24 / today.effective)))
-        differences = {s.hour: today.clipped[s.number] + offsets[s.number] - mean for s in samples}
+        value = mean - usual
+        hourly = self._hourly(today, mean, usual, days)
+        variance = self._variance(hourly, weight, scales)
+        estimate = Estimate(value, np.sqrt(variance * np.maximum(1.0, 24 / today.effective)))
+        differences = today.clipped + offsets - mean[:, None]
         learned = Baseline(
             days=self.days + 1,
-            last_day=day.isoformat(),
-            hours_of_day=self.hours_of_day.fold(differences, {s.hour: s.weight for s in samples}),
-            days_of_week=self.days_of_week.fold(day.weekday(), self._unusual(mean)),
+            last_day=days.day,
+            hours_of_day=self.hours_of_day.fold(differences, weight, there),
+            days_of_week=self.days_of_week.fold(days.weekday, self._unusual(mean)),
             hourly=hourly,
-            level=self.level.fold(value, self._known_deviation(), consecutive=self._folded_before(day)),
+            level=self.level.fold(value, self._known_deviation(), self.last_day == days.day - 1),
             bias=self.bias.fold(today.taken),
             day_variance=variance,
         )
         return learned, estimate
 
-    def restart_level(self) -> "Baseline":
-        """Return the state that takes the next day for the level, whatever it was before."""
-        return replace(self, level=self.level.restart())
+    def restart_level(self, which: Bools) -> "Baseline":
+        """Return the state that takes the next day of those series for the level, whatever it was before."""
+        return replace(self, level=self.level.restart(which))
 
-    def _hourly(self, today: DayMean, mean: float, weekday: int) -> Hourly:
-        expected = self.level.expected(mean) + self.days_of_week.offset(weekday)
+    def _hourly(self, today: DayMean, mean: Floats, usual: Floats, days: Days) -> Hourly:
+        expected = self.level.expected(mean) + usual
         # A day further off is a step, no wobble: it would hide itself in the scatter that it is judged by.
         limit = STEP * self._known_deviation()
-        expected = min(max(expected, mean - limit), mean + limit)
-        residuals = {number: value - expected for number, value in today.clipped.items()}
-        return self.hourly.fold(residuals, self.days)
+        expected = np.minimum(np.maximum(expected, mean - limit), mean + limit)
+        residuals = today.clipped - expected[:, None]
+        return self.hourly.fold(residuals, days.there, days.last_hour, self.days)
 
-    def _variance(self, hourly: Hourly, samples: list[Sample], sampling: float) -> float:
-        variance = self.level.blend(hourly.day_variance(self.day_variance))
-        floor = sampling / sum(sample.weight for sample in samples) if sampling else _SMALLEST**2
-        return max(variance, floor)
+    def _variance(self, hourly: Hourly, weight: Floats, scales: Scales) -> Floats:
+        variance = self.level.blend(hourly.day_variance(self.day_variance, scales.phi))
+        drawn = scales.sampling / weight.sum(axis=-1)
+        return np.maximum(variance, np.where(scales.sampling > 0, drawn, _SMALLEST**2))
 
-    def _unusual(self, mean: float) -> float:
-        return self.level.clip(mean - self.level.mean, _WEEKDAY_CLIP) if self.level.days else 0.0
+    def _unusual(self, mean: Floats) -> Floats:
+        unusual = self.level.clip(mean - self.level.mean, _WEEKDAY_CLIP)
+        return np.where(self.level.days > 0, unusual, 0.0)
 
-    def _known_deviation(self) -> float:
-        known = self.day_variance is not None and self.days >= _STEPS_FROM
-        return sqrt(self.day_variance or 0.0) if known else inf
-
-    def _folded_before(self, day: date) -> bool:
-        return bool(self.last_day) and date.fromisoformat(self.last_day) == day - timedelta(days=1)
+    def _known_deviation(self) -> Floats:
+        return np.where(self.days >= _STEPS_FROM, np.sqrt(self.day_variance), np.inf)

@@ -1,11 +1,11 @@
 """One day's mean, robust against broken hours and without the bias that such robustness brings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import sqrt
-from statistics import median
+
+import numpy as np
 
 from detectors.autocovariance import ENOUGH, Hourly
+from detectors.rows import Bools, Floats
 
 _CLIP = 3.0
 _PRECISION_FROM = 48
@@ -15,74 +15,78 @@ _EXTRA = 3.0
 _BIAS_MEMORY, _BIAS_SHRINK = 180, 5
 
 
-@dataclass(frozen=True)
-class Sample:
-    """An hour in the test's scale: `number` is consecutive over days, `hour` the local hour of day."""
-
-    number: int
-    hour: int
-    value: float
-    weight: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bias:
-    """What clipping took off the daily means, on average over `days`: skewed metrics need it back."""
+    """What clipping took off the daily means (S,), on average over `days` (S,): skew needs it back."""
 
-    taken: float = 0.0
-    days: int = 0
+    taken: Floats
+    days: Floats
+
+    @classmethod
+    def start(cls, count: int) -> "Bias":
+        """Return what is known of `count` series before their first day."""
+        return cls(np.zeros(count), np.zeros(count))
 
     @property
-    def correction(self) -> float:
-        """What to add to a clipped mean: shrunk while few days are known."""
+    def correction(self) -> Floats:
+        """What to add to a clipped mean (S,): shrunk while few days are known."""
         return self.taken * self.days / (self.days + _BIAS_SHRINK)
 
-    def fold(self, taken: float) -> "Bias":
+    def fold(self, taken: Floats) -> "Bias":
         """Return the bias with one more day's clipped amount."""
-        days = min(self.days + 1, _BIAS_MEMORY)
+        days = np.minimum(self.days + 1, _BIAS_MEMORY)
         return Bias(self.taken + (taken - self.taken) / days, days)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DayMean:
-    """`clipped` values by hour number (offsets of the hour taken off), their weighted `mean`, and more.
+    """`clipped` hours (S, 25), 0 where missing, their weighted `mean` (S,), and more.
 
-    `taken` is what clipping took off the mean; `effective` how many equally weighted hours it is worth.
+    `taken` (S,) is what clipping took off the mean; `effective` (S,) how many equally weighted hours it is
+    worth.
     """
 
-    clipped: Mapping[int, float]
-    mean: float
-    taken: float
-    effective: float
+    clipped: Floats
+    mean: Floats
+    taken: Floats
+    effective: Floats
 
 
-def hour_weights(samples: list[Sample], hourly: Hourly, sampling: float) -> list[float]:
-    """Return what each hour counts: the same, unless `sampling`, the variance of one user, is above 0."""
-    if not sampling:
-        return [1.0] * len(samples)
-    if hourly.hours < _PRECISION_FROM:
-        return [sample.weight for sample in samples]
-    extra = _EXTRA * hourly.persistent
-    return [1 / (extra + sampling / sample.weight) for sample in samples]
+def hour_weights(weight: Floats, hourly: Hourly, sampling: Floats) -> Floats:
+    """Return what each hour counts (S, 25), from its `weight`, 0 where it is missing.
+
+    Hours count the same, unless `sampling` (S,), the variance of one user, is above 0.
+    """
+    drawn = (sampling > 0)[:, None]
+    noise = np.where(drawn, sampling[:, None], 1.0)
+    precision = weight / ((_EXTRA * hourly.persistent)[:, None] * weight + noise)
+    few = (hourly.hours < _PRECISION_FROM)[:, None]
+    return np.where(drawn, np.where(few, weight, precision), weight > 0)
 
 
-def day_mean(
-    samples: list[Sample], offsets: Mapping[int, float], weights: list[float], hourly: Hourly
-) -> DayMean:
-    """Return the mean of a day's samples less the offset of each (by hour number)."""
-    raw = [sample.value - offsets[sample.number] for sample in samples]
-    clipped = _clip(raw, hourly)
-    total = sum(weights)
+def day_mean(values: Floats, there: Bools, weights: Floats, hourly: Hourly) -> DayMean:
+    """Return the mean of a day's hours: `values` (S, 25), `weights` (S, 25) of 0 where not `there`."""
+    clipped = np.where(there, _clip(values, there, hourly), 0.0)
+    total = weights.sum(axis=-1)
     return DayMean(
-        clipped={sample.number: value for sample, value in zip(samples, clipped, strict=True)},
-        mean=sum(weight * value for weight, value in zip(weights, clipped, strict=True)) / total,
-        taken=sum(w * (r - c) for w, r, c in zip(weights, raw, clipped, strict=True)) / total,
-        effective=total**2 / sum(weight * weight for weight in weights),
+        clipped=clipped,
+        mean=(weights * clipped).sum(axis=-1) / total,
+        taken=(weights * np.where(there, values - clipped, 0.0)).sum(axis=-1) / total,
+        effective=total**2 / (weights * weights).sum(axis=-1),
     )
 
 
-def _clip(values: list[float], hourly: Hourly) -> list[float]:
-    if hourly.hours < ENOUGH:
-        return values
-    middle, limit = median(values), _CLIP * sqrt(hourly.variance)
-    return [min(max(value, middle - limit), middle + limit) for value in values]
+def _clip(values: Floats, there: Bools, hourly: Hourly) -> Floats:
+    known = hourly.hours >= ENOUGH
+    limit = np.where(known, _CLIP * np.sqrt(hourly.variance), np.inf)[:, None]
+    middle = _median(values, there)[:, None]
+    return np.minimum(np.maximum(values, middle - limit), middle + limit)
+
+
+def _median(values: Floats, there: Bools) -> Floats:
+    """Return the median (S,) of the hours that are there, at least one."""
+    ordered = np.sort(np.where(there, values, np.inf), axis=-1)
+    count = there.sum(axis=-1)
+    middle = np.stack([(count - 1) // 2, count // 2], axis=-1)
+    median: Floats = np.take_along_axis(ordered, middle, axis=-1).sum(axis=-1) / 2
+    return median

@@ -4,11 +4,14 @@ Against: an e-detector, the Shiryaev-Roberts sum of a mixture over three sizes o
 Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", NEJSDS 2024). With known
 variance its mean time to a false alarm is at least the threshold; with the learned one that is simulated, not
 proven. For recovery: a CUSUM of the likelihood ratio of "on the bound" against "broken by 5 %".
+
+A day is its `breach` (S, sides), how far it is on the wrong side of a bound, and `size` (S, sides), what
+breaches are shares of, both in long-run deviations of a day's mean.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import exp
+import numpy as np
+
+from detectors.rows import Floats
 
 SHARES = (0.05, 0.10, 0.20)
 """Sizes of breach looked for, as shares of the bound. Shares, not standard deviations: at the same rate of
@@ -22,32 +25,21 @@ RECOVERED = 365.0
 _MOST = 50.0
 
 
-def evidence(sums: Sequence[float]) -> float:
-    """Return the e-value of the mixture's `sums`, one a size of breach."""
-    return sum(weight * value for weight, value in zip(WEIGHTS, sums, strict=True))
+def evidence(sums: Floats) -> Floats:
+    """Return the e-value (...) of the mixture's `sums` (..., 3), one a size of breach."""
+    mixed: Floats = (np.array(WEIGHTS) * sums).sum(axis=-1)
+    return mixed
 
 
-@dataclass(frozen=True)
-class Day:
-    """A day's mean as the test sees it: how far on the wrong side of the bound, and its long-run deviation.
+def against(sums: Floats, breach: Floats, size: Floats) -> Floats:
+    """Return the mixture's sums (S, sides, 3) with a day."""
+    return (1 + sums) * np.exp(_log_ratio(breach[..., None], np.array(SHARES) * size[..., None]))
 
-    Both in the test's scale; `effect` is the bound that breaches are shares of.
-    """
 
-    breach: float
-    deviation: float
-    effect: float
+def recovery(before: Floats, breach: Floats, size: Floats) -> Floats:
+    """Return the evidence for recovery with a day: any shape, the same for all."""
+    return np.maximum(before, 1.0) * np.exp(-_log_ratio(breach, SHARES[0] * size))
 
-    def against(self, sums: Sequence[float]) -> tuple[float, ...]:
-        """Return the mixture's sums with this day."""
-        factors = (exp(self._log_ratio(share)) for share in SHARES)
-        return tuple((1 + before) * factor for before, factor in zip(sums, factors, strict=True))
 
-    def recovery(self, before: float) -> float:
-        """Return the evidence for recovery with this day."""
-        return max(before, 1.0) * exp(-self._log_ratio(SHARES[0]))
-
-    def _log_ratio(self, share: float) -> float:
-        size = share * self.effect / self.deviation
-        ratio = size * self.breach / self.deviation - size * size / 2
-        return min(max(ratio, -_MOST), _MOST)
+def _log_ratio(breach: Floats, size: Floats) -> Floats:
+    return np.minimum(np.maximum(size * breach - size * size / 2, -_MOST), _MOST)

@@ -1,9 +1,11 @@
 """The level of the daily means, and their scatter from day to day."""
 
 from dataclasses import dataclass, replace
-from math import sqrt
+
+import numpy as np
 
 from detectors.autocovariance import KEEP, MEMORY
+from detectors.rows import Bools, Floats, clip, ratio
 
 STEP = 3.0
 """Long-run deviations beyond which a day is more than wobble."""
@@ -13,98 +15,93 @@ _CLIP_FROM = 7
 _HOURLY_WEIGHT = 60
 """How many days of scatter the hourly estimate of the variance is worth."""
 _FLOOR_FROM = 10
+_OWN_MEAN_UNTIL = 20
+"""Days until which the level is no better known than a day's own mean is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
-    """Running mean of the daily means (`days` of them at most 120), and moments of their residuals.
+    """Running `mean` of the daily means (`days`, at most 120), and moments of their residuals: all (S,).
 
     `squares` and `products` are sums over `residuals` days and `pairs` of consecutive days; `last` is the
-    residual of the day before, None after a gap; `far` the side on which the day before was a step away,
+    residual of the day before, NaN after a gap; `far` the side on which the day before was a step away,
     0 for neither.
     """
 
-    mean: float = 0.0
-    days: int = 0
-    squares: float = 0.0
-    residuals: float = 0.0
-    products: float = 0.0
-    pairs: float = 0.0
-    last: float | None = None
-    far: int = 0
+    mean: Floats
+    days: Floats
+    squares: Floats
+    residuals: Floats
+    products: Floats
+    pairs: Floats
+    last: Floats
+    far: Floats
+
+    @classmethod
+    def start(cls, count: int) -> "Level":
+        """Return what is known of `count` series before their first day."""
+        zero = np.zeros(count)
+        return cls(zero, zero, zero, zero, zero, zero, np.full(count, np.nan), zero)
 
     @property
-    def variance(self) -> float:
+    def variance(self) -> Floats:
         """The variance of a daily mean about the level; 0 while nothing is known."""
-        return self.squares / self.residuals if self.residuals else 0.0
+        return ratio(self.squares, self.residuals)
 
-    def expected(self, today: float) -> float:
+    def expected(self, today: Floats) -> Floats:
         """Return the mean that today's hours scatter about: today takes part while few days are known."""
-        if self.days < 20:  # noqa: PLR2004 - then the mean is as good as the day is
-            return (self.mean * self.days + today) / (self.days + 1)
-        return self.mean
+        young = (self.mean * self.days + today) / (self.days + 1)
+        return np.where(self.days < _OWN_MEAN_UNTIL, young, self.mean)
 
-    def blend(self, hourly: float) -> float:
+    def blend(self, hourly: Floats) -> Floats:
         """Return the long-run variance of a daily mean: `hourly`, what the hours say, and the days' scatter.
 
         With some days known their scatter is also a floor: hours cannot see what moves slower than hours do.
         """
         weight = self.residuals
-        if not weight:
-            return hourly
         correlation = self._correlation()
         daily = self.variance * (1 + correlation) / (1 - correlation)
         blended = (_HOURLY_WEIGHT * hourly + weight * daily) / (_HOURLY_WEIGHT + weight)
-        if weight <= _FLOOR_FROM:
-            return blended
-        return max(blended, daily * (1 - 0.5 * sqrt(2 / weight)))
+        floor = daily * (1 - 0.5 * np.sqrt(2 / np.maximum(weight, 1.0)))
+        return np.where(weight > _FLOOR_FROM, np.maximum(blended, floor), blended)
 
-    def fold(self, value: float, deviation: float, *, consecutive: bool) -> "Level":
+    def fold(self, value: Floats, deviation: Floats, consecutive: Bools) -> "Level":
         """Return the level with one more daily mean; `consecutive`: the day before was folded too.
 
         `deviation` is the long-run one known before the day. The second day in a row beyond three of them on
         the same side starts a new level, so that a step is not learned as wobble: with it, a breach would
         hide its own end for months.
         """
-        if not self.days:
-            return replace(self, mean=value, days=1, last=None, far=0)
-        far = self._far(value, deviation)
-        if consecutive and far and far == self.far:
-            return self.restart().fold(value, deviation, consecutive=consecutive)
-        residual = self.clip(value - self.mean, _CLIP)
-        last = self.last if consecutive else None
-        keep = KEEP if self.residuals >= MEMORY else 1.0
-        days = min(self.days + 1, MEMORY)
+        off = value - self.mean
+        far = np.where(np.abs(off) <= STEP * deviation, 0.0, np.sign(off))
+        anew = (self.days == 0) | (consecutive & (far != 0) & (far == self.far))
+        residual = self.clip(off, _CLIP)
+        paired = consecutive & ~np.isnan(self.last)
+        keep = np.where(self.residuals >= MEMORY, KEEP, 1.0)
+        days = np.minimum(self.days + 1, MEMORY)
+        square = residual**2 * self.days / (self.days + 1)
+        product = np.where(paired, residual * self.last, 0.0)
         return Level(
-            mean=self.mean + (value - self.mean) / days,
-            days=days,
-            squares=keep * self.squares + residual**2 * self.days / (self.days + 1),
-            residuals=keep * self.residuals + 1,
-            products=keep * self.products + (residual * last if last is not None else 0.0),
-            pairs=keep * self.pairs + (last is not None),
-            last=residual,
-            far=far,
+            mean=np.where(anew, value, self.mean + off / days),
+            days=np.where(anew, 1.0, days),
+            squares=np.where(anew, self.squares, keep * self.squares + square),
+            residuals=np.where(anew, self.residuals, keep * self.residuals + 1),
+            products=np.where(anew, self.products, keep * self.products + product),
+            pairs=np.where(anew, self.pairs, keep * self.pairs + paired),
+            last=np.where(anew, np.nan, residual),
+            far=np.where(anew, 0.0, far),
         )
 
-    def _far(self, value: float, deviation: float) -> int:
-        if abs(value - self.mean) <= STEP * deviation:
-            return 0
-        return 1 if value > self.mean else -1
+    def restart(self, which: Bools) -> "Level":
+        """Return the level of those series as unknown, with the scatter about the old one kept."""
+        return replace(self, days=np.where(which, 0.0, self.days))
 
-    def restart(self) -> "Level":
-        """Return the level as unknown, with the scatter about the old one kept."""
-        return replace(self, days=0)
-
-    def clip(self, residual: float, deviations: float) -> float:
+    def clip(self, residual: Floats, deviations: float) -> Floats:
         """Return a day's residual, limited to so many standard deviations once these are known."""
-        if self.residuals < _CLIP_FROM:
-            return residual
-        limit = deviations * sqrt(self.variance)
-        return min(max(residual, -limit), limit)
+        known = self.residuals >= _CLIP_FROM
+        return clip(residual, np.where(known, deviations * np.sqrt(self.variance), np.inf))
 
-    def _correlation(self) -> float:
-        if not self.variance:
-            return 0.0
+    def _correlation(self) -> Floats:
         # Shrunk towards 0 while few pairs are known.
-        lag_one = self.products / self.variance / (self.pairs + 20)
-        return min(max(lag_one, -0.2), 0.8)
+        lag_one = ratio(self.products, self.variance) / (self.pairs + 20)
+        return np.minimum(np.maximum(lag_one, -0.2), 0.8)

@@ -1,7 +1,10 @@
 """What is usual for an hour of the day and for a day of the week, learned as offsets from the level."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.rows import Bools, Floats, Ints, ratio
 
 _HOURS, _WEEK = 24, 7
 _HOUR_MEMORY, _WEEKDAY_MEMORY = 28, 26
@@ -11,50 +14,64 @@ _CENTRE_FROM = 20
 _CENTRE_RATE = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HoursOfDay:
-    """Offsets of the hours of day 0..23 from the day's mean, with the number of days behind each."""
+    """Offsets of the hours of day from the day's mean, with the number of days behind each: (S, 24)."""
 
-    offsets: tuple[float, ...] = (0.0,) * _HOURS
-    seen: tuple[int, ...] = (0,) * _HOURS
+    offsets: Floats
+    seen: Floats
 
-    def offset(self, hour: int) -> float:
-        """Return what to take off a value of that hour: shrunk while few days have shown it."""
-        return self.offsets[hour] * self.seen[hour] / (self.seen[hour] + _HOUR_SHRINK)
+    @classmethod
+    def start(cls, count: int) -> "HoursOfDay":
+        """Return what is known of `count` series before their first day."""
+        return cls(np.zeros((count, _HOURS)), np.zeros((count, _HOURS)))
 
-    def fold(self, differences: Mapping[int, float], traffic: Mapping[int, float]) -> "HoursOfDay":
-        """Return the offsets with a day's differences from its mean, by hour of day; `traffic` weighs them.
+    def offset(self) -> Floats:
+        """Return what to take off each place of a day (S, 25): shrunk while few days have shown it."""
+        shrunk = self.offsets * self.seen / (self.seen + _HOUR_SHRINK)
+        # The extra hour of a day of 25 is the first one once more.
+        return np.concatenate([shrunk[:, :1], shrunk], axis=1)
 
-        Centred by traffic, so that what is taken off adds up to nothing in the pooled ratio.
+    def fold(self, differences: Floats, traffic: Floats, there: Bools) -> "HoursOfDay":
+        """Return the offsets with a day's differences from its mean; `traffic` weighs them: all (S, 25).
+
+        Centred by traffic, so that what is taken off adds up to nothing in the pooled ratio. The extra hour
+        of a day of 25 teaches nothing.
         """
-        offsets, seen = list(self.offsets), list(self.seen)
-        for hour, difference in differences.items():
-            seen[hour] = min(seen[hour] + 1, _HOUR_MEMORY)
-            offsets[hour] += (difference - offsets[hour]) / seen[hour]
-        if len(differences) >= _CENTRE_FROM:
-            total = sum(traffic.values())
-            off = _CENTRE_RATE * sum(offsets[hour] * weight for hour, weight in traffic.items()) / total
-            offsets = [offset - off for offset in offsets]
-        return HoursOfDay(tuple(offsets), tuple(seen))
+        differences, traffic, there = differences[:, 1:], traffic[:, 1:], there[:, 1:]
+        seen = np.minimum(self.seen + there, _HOUR_MEMORY)
+        learned = self.offsets + (differences - self.offsets) / np.maximum(seen, 1.0)
+        offsets = np.where(there, learned, self.offsets)
+        full = there.sum(axis=-1) >= _CENTRE_FROM
+        counted = np.where(there, traffic, 0.0)
+        off = _CENTRE_RATE * ratio((offsets * counted).sum(axis=-1), counted.sum(axis=-1))
+        return HoursOfDay(offsets - np.where(full, off, 0.0)[:, None], seen)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DaysOfWeek:
-    """Offsets of the weekdays, Monday = 0, with the number of days behind each."""
+    """Offsets of the weekdays, Monday = 0, with the number of days behind each: (S, 7)."""
 
-    offsets: tuple[float, ...] = (0.0,) * _WEEK
-    seen: tuple[int, ...] = (0,) * _WEEK
+    offsets: Floats
+    seen: Floats
 
-    def offset(self, weekday: int) -> float:
-        """Return what to take off that weekday's mean: shrunk while few weeks have shown it."""
-        return self.offsets[weekday] * self.seen[weekday] / (self.seen[weekday] + _WEEKDAY_SHRINK)
+    @classmethod
+    def start(cls, count: int) -> "DaysOfWeek":
+        """Return what is known of `count` series before their first day."""
+        return cls(np.zeros((count, _WEEK)), np.zeros((count, _WEEK)))
 
-    def fold(self, weekday: int, difference: float) -> "DaysOfWeek":
-        """Return the offsets with one day's difference from the level."""
-        offsets, seen = list(self.offsets), list(self.seen)
-        seen[weekday] = min(seen[weekday] + 1, _WEEKDAY_MEMORY)
-        offsets[weekday] += (difference - offsets[weekday]) / seen[weekday]
-        if all(seen):
-            centre = sum(offsets) / _WEEK
-            offsets = [offset - centre for offset in offsets]
-        return DaysOfWeek(tuple(offsets), tuple(seen))
+    def offset(self, weekday: Ints) -> Floats:
+        """Return what to take off that weekday's mean (S,): shrunk while few weeks have shown it."""
+        at = weekday[:, None]
+        offset = np.take_along_axis(self.offsets, at, axis=1)[:, 0]
+        seen = np.take_along_axis(self.seen, at, axis=1)[:, 0]
+        return offset * seen / (seen + _WEEKDAY_SHRINK)
+
+    def fold(self, weekday: Ints, difference: Floats) -> "DaysOfWeek":
+        """Return the offsets with one day's difference (S,) from the level."""
+        today = np.arange(_WEEK) == weekday[:, None]
+        seen = np.minimum(self.seen + today, _WEEKDAY_MEMORY)
+        learned = self.offsets + (difference[:, None] - self.offsets) / np.maximum(seen, 1.0)
+        offsets = np.where(today, learned, self.offsets)
+        whole = (seen > 0).all(axis=-1)
+        return DaysOfWeek(offsets - np.where(whole, offsets.sum(axis=-1) / _WEEK, 0.0)[:, None], seen)

@@ -13,14 +13,14 @@ def test_hours_are_counted_in_local_time_whatever_zone_they_come_in():
     ends = datetime(2026, 1, 6, tzinfo=india)
     hours = [Hour(datetime(2026, 1, 4, 19, tzinfo=UTC) + timedelta(hours=n), 1, 1) for n in range(24)]
     day = DayBatch(ends.date(), ends, tuple(hours), 0, 24)
-    assert [day.slot(hour) for hour in hours] == list(range(24))
+    assert [day.place(hour.start) for hour in hours] == list(range(1, 25))
 
 
-def test_a_day_of_25_hours_has_its_first_slot_twice():
+def test_a_day_of_25_hours_fills_all_places():
     ends = datetime(2026, 10, 26, tzinfo=UTC)
     hours = [Hour(ends - timedelta(hours=n), 1, 1) for n in range(25, 0, -1)]
     day = DayBatch(ends.date(), ends, tuple(hours), 0, 25)
-    assert [day.slot(hour) for hour in hours] == [0, *range(24)]
+    assert [day.place(hour.start) for hour in hours] == list(range(25))
 
 
 @pytest.mark.parametrize(
