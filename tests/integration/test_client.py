@@ -44,7 +44,7 @@ def url(world: World, settings: Settings) -> Iterator[str]:
 
 
 def wait(url: str, server: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while server.poll() is None and time.monotonic() < deadline:
         try:
             if httpx.get(url, timeout=5).status_code == 200:

@@ -232,7 +232,7 @@ def test_a_stream_that_pauses_is_sent_and_ctrl_c_ends_it(kafka):
         assert process.stdin
         process.stdin.write(sample(1) + "\n")
         process.stdin.flush()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not kafka.records(topic) and time.monotonic() < deadline:
             assert process.poll() is None
         assert [values(body) for *_, body in kafka.records(topic)] == [[1]]
@@ -352,7 +352,7 @@ def test_a_run_that_was_killed_goes_on_behind_what_kafka_has(kafka, tmp_path):
 
     before = noted()
     first = subprocess.Popen([*PUBLISH, *map(str, command)], env=kafka.environment)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while noted() <= max(before, 100):
         assert time.monotonic() < deadline
         assert first.poll() is None, "it was done before it could be killed"

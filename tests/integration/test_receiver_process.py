@@ -55,7 +55,7 @@ def receiver(system: System) -> Iterator[Running]:
     port = free_port()
     with system.process("receiver", "--port", str(port), AUGENTIS_INGEST_AUTH="key") as process:
         url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             try:
                 httpx.get(f"{url}/livez").raise_for_status()
