@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic_core import core_schema
 
 from detectors.baseline import Baseline
 from detectors.evidence import SHARES
@@ -53,6 +54,14 @@ class State:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and equal(self, other)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        """Let models hold a state: it is read from what `to_json` gives, and dumped as that."""
+        return core_schema.no_info_plain_validator_function(
+            lambda data: data if isinstance(data, cls) else cls.from_json(data),
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.to_json),
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from detectors.assumptions import Assumption
 from detectors.rows import equal, from_json, join, pick, put
@@ -83,6 +84,19 @@ def test_states_of_many_are_joined_from_json_and_taken_apart():
     assert [together.to_json(row) for row in range(4)] == [state.to_json() for state in states]
     assert put(together, [0, 1], pick(together, [2, 3])) == join([*states[2:], *states[2:]])
     assert pick(together, [0]) != pick(together, [1])
+
+
+def test_a_model_may_hold_a_state():
+    held = TypeAdapter(tuple[State, int])
+    state = run(TESTS[0], a_series(0, 1))[0]
+    for mode in ("json", "python"):
+        assert held.validate_python(json.loads(json.dumps(held.dump_python((state, 3), mode=mode)))) == (
+            state,
+            3,
+        )
+    assert held.validate_python((state, 3)) == (state, 3)
+    with pytest.raises(ValidationError, match="state: fields"):
+        held.validate_python(({}, 3))
 
 
 @pytest.mark.parametrize(
