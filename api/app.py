@@ -15,6 +15,7 @@ from api.routes import (
     access,
     artifacts,
     assumptions,
+    cascade,
     health,
     invitations,
     keys,
@@ -36,8 +37,8 @@ from api.services import services
 from settings import Settings
 
 _ROUTES = (
-    *(workspaces, projects, access, artifacts, lineage, assumptions, mapping, telemetry, series, reports),
-    *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
+    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, mapping, telemetry, series),
+    *(reports, me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )
 
 

@@ -3,7 +3,9 @@
 from client.api import Client
 from client.errors import ApiError
 from client.records import (
+    AffectedArtifact,
     Artifact,
+    ArtifactCascade,
     ArtifactDetail,
     Assumption,
     CascadeAnalysis,
@@ -26,8 +28,10 @@ from client.records import (
 )
 
 __all__ = [
+    "AffectedArtifact",
     "ApiError",
     "Artifact",
+    "ArtifactCascade",
     "ArtifactDetail",
     "Assumption",
     "CascadeAnalysis",

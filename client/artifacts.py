@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
 
-from client.records import Artifact, ArtifactDetail, Assumption, Dependency, Tag
+from client.records import Artifact, ArtifactCascade, ArtifactDetail, Assumption, Dependency, Tag
 from client.requests import Id, Requests
 
 
@@ -81,6 +81,17 @@ class Artifacts(Requests):
         """Say that a version rests on another one in the same project."""
         body = {"depends_on_id": depends_on_id}
         return cast("Dependency", self._post(f"/artifacts/{artifact_id}/dependencies", body, idempotency_key))
+
+    def cascade(
+        self, artifact_id: Id, *, tier_delta: int | None = None, telemetry_tier: str | None = None
+    ) -> ArtifactCascade:
+        """What rests on an artifact, and what to do if production proved it wrong.
+
+        By how many tiers of evidence, or by telemetry of which tier: E4 if neither is said.
+        """
+        asked = {"tier_delta": tier_delta, "telemetry_tier": telemetry_tier}
+        given = {name: value for name, value in asked.items() if value is not None}
+        return cast("ArtifactCascade", self._get(f"/artifacts/{artifact_id}/cascade", **given))
 
     def assumptions(
         self,

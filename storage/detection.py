@@ -146,7 +146,7 @@ async def lineage(connection: Connection, org_id: UUID, project_id: UUID) -> tup
     deployed, or of the latest draft where none is.
     """
     artifacts = await connection.fetch(
-        """SELECT id, type, key, version, content FROM artifact
+        """SELECT id, type, key, version, content::text FROM artifact
            WHERE org_id = $1 AND project_id = $2
            ORDER BY type, key, status IN ('APPROVED', 'DEPLOYED'), version""",
         org_id,

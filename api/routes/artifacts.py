@@ -59,7 +59,7 @@ async def list_artifacts(
     "/projects/{project_id}/artifacts",
     status_code=201,
     response_model=ArtifactDetail,
-    responses=answers(problems.NOT_FOUND),
+    responses=answers(problems.NOT_FOUND, problems.CIRCLE),
 )
 async def create_artifact(caller: Editor, response: Response, project_id: UUID, body: NewArtifact) -> object:
     """Make the next version of an artifact, a draft; the first one makes the artifact."""

@@ -11,6 +11,7 @@ from api.schemas.artifacts import (
     NewTag,
     Tag,
 )
+from api.schemas.cascade import AffectedArtifact, ArtifactCascade
 from api.schemas.findings import (
     CascadeAnalysis,
     DivergenceReport,
@@ -49,7 +50,9 @@ from api.schemas.projects import (
 
 __all__ = [
     "AccessRole",
+    "AffectedArtifact",
     "Artifact",
+    "ArtifactCascade",
     "ArtifactChange",
     "ArtifactDetail",
     "Assumption",

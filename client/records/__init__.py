@@ -17,7 +17,9 @@ from client.records.people import (
     Organization,
 )
 from client.records.products import (
+    AffectedArtifact,
     Artifact,
+    ArtifactCascade,
     ArtifactDetail,
     Assumption,
     Dependency,
@@ -28,7 +30,9 @@ from client.records.products import (
 )
 
 __all__ = [
+    "AffectedArtifact",
     "Artifact",
+    "ArtifactCascade",
     "ArtifactDetail",
     "Assumption",
     "CascadeAnalysis",

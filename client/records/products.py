@@ -78,6 +78,33 @@ class ArtifactDetail(Artifact):
     tags: list[str]
 
 
+class AffectedArtifact(TypedDict):
+    """An artifact that would have to be looked at again, and the shortest way to it."""
+
+    artifact_id: str
+    type: str
+    key: str
+    path: list[str]
+    features: list[str]
+    modules: list[str]
+
+
+class ArtifactCascade(TypedDict):
+    """What rests on an artifact, and what it would take to redo it; `affected` nearest first."""
+
+    artifact_id: str
+    project_id: str
+    evidence_tier: str
+    telemetry_tier: str | None
+    tier_delta: int
+    affected_features: list[str]
+    affected_code_modules: list[str]
+    reexecution_scope_days: int
+    full_redesign_days: int
+    recommendation: str
+    affected: list[AffectedArtifact]
+
+
 class Tag(TypedDict):
     """A word on an artifact version."""
 

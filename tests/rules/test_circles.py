@@ -108,6 +108,14 @@ async def test_what_was_replaced_is_in_no_circle_of_versions(documents: Document
     assert await documents.rest("b 1", "a 2") is None
 
 
+async def test_of_what_was_replaced_anything_may_still_be_noted(documents: Documents):
+    await documents.make("a 1", "b 1", "a 2")
+    await documents.approve("a 2")
+    assert await documents.rest("b 1", "a 2") is None
+    assert await documents.rest("a 1", "b 1") is None
+    assert await documents.rest("a 2", "b 1") == "PRD/a v2 -> PRD/b v1 -> PRD/a v2"
+
+
 async def test_no_approval_closes_a_circle(documents: Documents):
     """A draft counts although an older version is in force: it may come in force unasked."""
     await documents.make("a 1", "b 1", "a 2")

@@ -98,6 +98,7 @@ ROUTES = {
     "POST /v1/artifacts/{artifact_id}/tags": _edits({"tag_name": "new"}),
     "DELETE /v1/artifacts/{artifact_id}/tags/{tag_name}": _edits(),
     "POST /v1/artifacts/{artifact_id}/dependencies": _edits({"depends_on_id": "{other}"}, artifact_id="code"),
+    "GET /v1/artifacts/{artifact_id}/cascade": _reads(),
     "GET /v1/projects/{project_id}/assumptions": _reads(),
     "GET /v1/assumptions/{assumption_id}": _reads(),
     "GET /v1/projects/{project_id}/otlp-mapping": _reads(),
