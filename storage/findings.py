@@ -1,4 +1,4 @@
-"""What detection writes: states, reports with their cascades, and the end of reports."""
+"""What detection writes: reports with their cascades, and what becomes of them."""
 
 import json
 from collections.abc import Collection
@@ -8,33 +8,32 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from detectors.cascade import Cascade
+from detectors.course import Breach
+from storage import standings
 from storage.detection import Watched
 from storage.ledger import Connection
+from storage.standings import Saved
 
 REPORT_IDS = UUID("2b8f0c77-3f0e-4f53-9b61-51c0f2a4d9aa")
 """Namespace of report ids: an id follows from the assumption and when it was broken, so a refold finds it."""
 CASCADE_IDS = UUID("a6e6cf4e-9f0d-47b5-8ad0-4a1f5a9f4a63")
 
 
-Evidence = tuple[float | None, float | None]
-"""E-value and threshold of the test; None for an estimate, which has neither."""
-
-
 @dataclass(frozen=True, slots=True)
 class OpenReport:
-    """A report that is open: when it was detected, on what evidence, and whether in history."""
+    """A report that is open: when it was detected, whether in history, whether in its assumption's shadow."""
 
     detected_at: datetime
-    evidence: Evidence
     historical: bool
+    shadow: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a report said before it was written again."""
+    """What a report said before it was written again, and whether somebody was told."""
 
     classification: str
-    historical: bool
+    is_silent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +62,35 @@ class Report:
     summary: str
     e_value: float | None
     threshold: float | None
+    interval_low: float | None
+    interval_high: float | None
+    confidence: float | None
+    days: int
+    lane: str
+    configuration: str | None
+    telemetry_revisions: int
+    telemetry_digest: str
     sample_count: int
     user_count: int
     first_hour: datetime
     last_hour: datetime
     detected_at: datetime
+    shadow: bool
+    launch: bool
     historical: bool = False
+    incident_id: UUID | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody is told of it."""
+        return self.historical or self.shadow
 
 
 _NUMBERS = (
     *("actual_value", "actual_number", "relative_gap", "telemetry_evidence_tier", "tier_delta"),
-    *("classification", "summary", "e_value", "threshold", "sample_count", "user_count"),
-    *("first_hour", "last_hour"),
+    *("classification", "summary", "e_value", "threshold", "interval_low", "interval_high", "confidence"),
+    *("days", "lane", "configuration", "telemetry_revisions", "telemetry_digest", "sample_count"),
+    *("user_count", "first_hour", "last_hour"),
 )
 
 
@@ -90,7 +106,8 @@ async def write_report(connection: Connection, report: Report, cascade: Cascade)
     paged, or nobody.
     """
     before = await connection.fetchrow(
-        "SELECT classification, historical FROM divergence_report WHERE org_id = $1 AND id = $2",
+        """SELECT classification, historical OR shadow FROM divergence_report
+           WHERE org_id = $1 AND id = $2""",
         report.org_id,
         report.id,
     )
@@ -148,17 +165,57 @@ async def resolve(
     return bool(done == "UPDATE 1")
 
 
+async def settle(connection: Connection, item: Watched, breach: Breach) -> None:
+    """Let the report of a breach say whether the breach lasts, and what ended it.
+
+    One that a correction had ended, or had left without ground, is open again where the breach lasts.
+    """
+    await connection.execute(
+        """UPDATE divergence_report SET status = $4, resolution = $5, resolved_at = $6,
+               updated_at = clock_timestamp()
+           WHERE org_id = $1 AND assumption_id = $2 AND detected_at = $3
+             AND (status, resolution, resolved_at) IS DISTINCT FROM ($4, $5, $6)""",
+        item.org_id,
+        item.id,
+        breach.detected_at,
+        "RESOLVED" if breach.ended_at else "OPEN",
+        breach.resolution,
+        breach.ended_at,
+    )
+
+
+async def supersede(
+    connection: Connection,
+    item: Watched,
+    after: datetime,
+    founded: Collection[datetime],
+    reason: str,
+    at: datetime,
+) -> None:
+    """Supersede the reports detected after `after` for which telemetry as it is now gives no ground."""
+    await connection.execute(
+        """UPDATE divergence_report SET status = 'SUPERSEDED', resolution = $5, resolved_at = $6,
+               updated_at = clock_timestamp()
+           WHERE org_id = $1 AND assumption_id = $2 AND detected_at > $3 AND NOT detected_at = ANY ($4)
+             AND status <> 'SUPERSEDED'""",
+        item.org_id,
+        item.id,
+        after,
+        list(founded),
+        reason,
+        at,
+    )
+
+
 async def open_report(connection: Connection, item: Watched) -> OpenReport | None:
     """Return the assumption's open report, None if none is open."""
     row = await connection.fetchrow(
-        """SELECT detected_at, e_value, threshold, historical FROM divergence_report
+        """SELECT detected_at, historical, shadow FROM divergence_report
            WHERE org_id = $1 AND assumption_id = $2 AND status = 'OPEN' ORDER BY detected_at DESC LIMIT 1""",
         item.org_id,
         item.id,
     )
-    if row is None:
-        return None
-    return OpenReport(row["detected_at"], (row["e_value"], row["threshold"]), row["historical"])
+    return OpenReport(*row) if row else None
 
 
 async def told_live(connection: Connection, item: Watched) -> frozenset[datetime]:
@@ -170,21 +227,6 @@ async def told_live(connection: Connection, item: Watched) -> frozenset[datetime
         item.id,
     )
     return frozenset(row["detected_at"] for row in rows)
-
-
-async def resolve_unfounded(
-    connection: Connection, item: Watched, founded: Collection[datetime], at: datetime
-) -> None:
-    """Resolve open reports that a refold over corrected telemetry does not find again."""
-    await connection.execute(
-        """UPDATE divergence_report SET status = 'RESOLVED', resolution = 'telemetry was corrected',
-               resolved_at = $4, updated_at = clock_timestamp()
-           WHERE org_id = $1 AND assumption_id = $2 AND status = 'OPEN' AND NOT detected_at = ANY ($3)""",
-        item.org_id,
-        item.id,
-        list(founded),
-        at,
-    )
 
 
 async def resolve_superseded(connection: Connection, org_id: UUID, project_id: UUID) -> None:
@@ -203,22 +245,8 @@ async def resolve_superseded(connection: Connection, org_id: UUID, project_id: U
 async def save_state(
     connection: Connection, item: Watched, state: dict[str, Any], status: str, through: date, revisions: int
 ) -> None:
-    """Remember where a fold stands."""
-    await connection.execute(
-        """INSERT INTO detector_state
-               (org_id, assumption_id, project_id, state, status, folded_through, telemetry_revisions)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)
-           ON CONFLICT (org_id, assumption_id) DO UPDATE SET
-               state = EXCLUDED.state, status = EXCLUDED.status, folded_through = EXCLUDED.folded_through,
-               telemetry_revisions = EXCLUDED.telemetry_revisions, updated_at = clock_timestamp()""",
-        item.org_id,
-        item.id,
-        item.project_id,
-        json.dumps(state),
-        status,
-        through,
-        revisions,
-    )
+    """Remember where an estimate stands."""
+    await standings.save(connection, item, Saved(state, status, through, revisions))
 
 
 def as_json(report: Report) -> dict[str, Any]:

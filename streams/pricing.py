@@ -20,8 +20,7 @@ from storage import detection, findings, history
 from storage.detection import PriceVersion, ProjectDays, Watched
 from storage.findings import Report
 from storage.ledger import Connection
-from storage.outbox import Letter
-from streams import alerts
+from streams.alerts import Alert, due
 from streams.news import News
 from streams.reports import make_report
 
@@ -45,8 +44,8 @@ class PriceExamination:
         self._zone = ZoneInfo(days.timezone)
         self._kept = first_whole_day(kept, self._zone)
 
-    async def run(self, news: News, *, webhook: bool) -> list[Letter]:
-        """Estimate with what is complete, write state and report, and return the alerts."""
+    async def run(self, news: News) -> list[Alert]:
+        """Estimate with what is complete, write state and report, and return what is to be told."""
         if news.complete_through is None:
             return []
         end = day_start(news.complete_through + ONE_DAY, self._zone)
@@ -62,15 +61,13 @@ class PriceExamination:
             if demand is not None:
                 episodes.append(Episode(price, demand, days))
                 rows += found
-        return await self._judge(episodes, rows, end, webhook=webhook)
+        return await self._judge(episodes, rows, end)
 
-    async def _judge(
-        self, episodes: list[Episode], rows: list[HourRow], end: datetime, *, webhook: bool
-    ) -> list[Letter]:
+    async def _judge(self, episodes: list[Episode], rows: list[HourRow], end: datetime) -> list[Alert]:
         item, bounds = self._item, self._item.assumption.bounds
         found = estimate(episodes)
         told = await findings.open_report(self._connection, item)
-        letters: list[Letter] = []
+        told_now: list[Alert] = []
         status = str(Identification.NOT_IDENTIFIABLE)
         if found.value is not None:
             kept = bounds.lower <= found.value <= bounds.upper
@@ -83,20 +80,18 @@ class PriceExamination:
                 told = None
             if not kept and not told:
                 report = replace(make_report(item, rows, found.value, end), historical=historical)
-                letters = await self._report(report, webhook=webhook)
+                told_now = await self._report(report)
         through = day_of(end, self._zone) - ONE_DAY
         state = {"elasticity": found.value, "reason": found.reason}
         await findings.save_state(
             self._connection, item, state, status, through, sum(row.revision for row in rows)
         )
-        return letters
+        return told_now
 
-    async def _report(self, report: Report, *, webhook: bool) -> list[Letter]:
+    async def _report(self, report: Report) -> list[Alert]:
         cascade = analyse(self._lineage, self._place, report.tier_delta)
-        before = await findings.write_report(self._connection, report, cascade)
-        if before is not None or report.historical:
-            return []
-        return alerts.letters("divergence.detected", report, cascade, webhook=webhook)
+        event = due(await findings.write_report(self._connection, report, cascade), report)
+        return [Alert(event, report, cascade)] if event else []
 
     async def _is_history(self, newest: datetime) -> bool:
         """Say whether history came into the day of the newest hour that the estimate rests on."""

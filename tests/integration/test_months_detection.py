@@ -70,19 +70,29 @@ async def reports(pool: asyncpg.Pool) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
-@pytest.mark.parametrize(("retention", "told"), [(RETENTION, 1), (None, 2)])
+@pytest.mark.parametrize(
+    ("late", "retention", "statuses"),
+    [
+        # A checkpoint stands before it.
+        (LATE, RETENTION, ["OPEN"]),
+        # None does, and the days that would have to be folded again are gone.
+        (FIRST, RETENTION, ["OPEN"]),
+        # What becomes of those who do not know that they are.
+        (FIRST, None, ["SUPERSEDED", "OPEN"]),
+    ],
+)
 async def test_a_late_hour_forgets_no_report_of_days_that_were_dropped(
-    pool: asyncpg.Pool, place: Place, retention: timedelta | None, told: int
+    pool: asyncpg.Pool, place: Place, late: datetime, retention: timedelta | None, statuses: list[str]
 ):
     await examine(pool, place, None, News(yesterday(), None))
     ((detected_at, status),) = await reports(pool)
     assert (status, detected_at < TODAY - timedelta(days=100)) == ("OPEN", True)
     async with pool.acquire() as connection:
         await partitions.drop(connection, SAMPLED, (TODAY - timedelta(days=40)).date().replace(day=1))
-    await examine(pool, place, retention, News(yesterday(), LATE))
+    await examine(pool, place, retention, News(yesterday(), late))
     after = await reports(pool)
-    assert len(after) == told
-    assert after[0] == (detected_at, "OPEN" if retention else "RESOLVED")
+    assert [status for _, status in after] == statuses
+    assert after[0][0] == detected_at
 
 
 async def test_a_new_assumption_starts_with_the_first_day_that_is_kept(pool: asyncpg.Pool, place: Place):

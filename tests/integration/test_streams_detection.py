@@ -194,7 +194,7 @@ async def test_a_broken_assumption_is_told_once_whatever_comes_late_until_the_da
     assert receiver.refused == 0
 
 
-async def test_a_report_that_corrected_telemetry_takes_back_is_resolved(
+async def test_a_report_that_corrected_telemetry_takes_back_is_superseded(
     system: System, receiver: Receiver, tmp_path: Path
 ):
     project = await system.organisation()
@@ -208,7 +208,7 @@ async def test_a_report_that_corrected_telemetry_takes_back_is_resolved(
     await send(system, project, corrections)
     await heard(system, project)
     (corrected,) = await reports(system, project)
-    assert (corrected["id"], corrected["status"]) == (report["id"], "RESOLVED")
+    assert (corrected["id"], corrected["status"]) == (report["id"], "SUPERSEDED")
     assert corrected["resolution"] == "telemetry was corrected"
     by_kafka, _ = await alerts(system, receiver, project)
     assert len(by_kafka) == 1

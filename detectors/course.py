@@ -1,0 +1,208 @@
+"""The course of an assumption through days: what the daily test says, and what becomes of the breaches.
+
+Pure, and the same in production, at a refold and in a back-test. `advance` takes one complete day; where a
+fold stands is a value, and can be kept: folded on from there, the same comes out as from the first day.
+
+A breach found on a day into which history came is historical: nobody is told. The first day without any ends
+it and starts to look anew, so that a breach that lasts is told once, on the evidence of live days. One found
+in the shadow of an assumption was found on live days: if it lasts, the first day after the shadow tells it,
+on the evidence there was.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+
+from detectors.days import DayBatch
+from detectors.local_days import ONE_DAY, day_start
+from detectors.sequential import State, Status, Test, Verdict, fold
+from detectors.series import POOLED_DAYS
+
+SETTLING = POOLED_DAYS * ONE_DAY
+"""How long after it was told a breach may still turn out to be worse."""
+_SAYS_NOTHING = frozenset({Status.NO_DATA})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict rests on, beside its telemetry; by default that of an estimate, which is no test.
+
+    `interval` is a 95 % confidence sequence for the value, in the metric's unit; `days` are the complete
+    days that were folded, the last one included; `configuration` is the hash of the test's.
+    """
+
+    e_value: float | None = None
+    threshold: float | None = None
+    interval: tuple[float, float] | None = None
+    days: int = 0
+    lane: str = "estimate"
+    configuration: str | None = None
+
+
+ESTIMATED = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A breach: found on `day`, said to be so from `detected_at` on, which it is known by.
+
+    `resolution` is what ended it at `ended_at`: None while it lasts.
+    """
+
+    day: date
+    detected_at: datetime
+    evidence: Evidence
+    historical: bool = False
+    ended_at: datetime | None = None
+    resolution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a course must know beside telemetry.
+
+    `history` are the local days into which some came, `told` the breaches of whom somebody heard before it
+    came; up to `shadow_until` nobody hears of any.
+    """
+
+    zone: ZoneInfo
+    history: frozenset[date] = frozenset()
+    told: frozenset[datetime] = frozenset()
+    shadow_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a course stands after the day `through`.
+
+    `verdict` is the last that said something; `days` are those that did, `revisions` the sum of the
+    revisions of all Telemetry folded. `breaches` are the one that lasts, and those that ended
+    on that day or are still settling.
+    """
+
+    through: date
+    state: State
+    status: Status = Status.LEARNING
+    verdict: Verdict | None = None
+    days: int = 0
+    revisions: int = 0
+    breaches: tuple[Breach, ...] = ()
+
+    @classmethod
+    def before(cls, first: date, test: Test) -> "Standing":
+        """Return where a course stands before its first day."""
+        return cls(first - ONE_DAY, test.start())
+
+    @property
+    def open(self) -> Breach | None:
+        """The breach that lasts."""
+        return next((breach for breach in self.breaches if breach.ended_at is None), None)
+
+    def shown(self) -> dict[str, Any] | None:
+        """Return the last verdict that said something as a JSON object, for people."""
+        shown: dict[str, Any] | None = _VERDICT.dump_python(self.verdict, mode="json")
+        return shown
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object; floats keep every bit."""
+        made: dict[str, Any] = _STANDING.dump_python(self, mode="json")
+        return made
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Standing":
+        """Return the standing that `to_json` gave.
+
+        Raises:
+            pydantic.ValidationError: it is another version's, or none at all; fold again from the start.
+        """
+        return _STANDING.validate_python(data)
+
+
+_STANDING = TypeAdapter(Standing)
+_VERDICT = TypeAdapter(Verdict | None)
+
+
+def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, setting: Setting) -> Standing:
+    """Take one complete day: the one after `standing.through`, or a later one.
+
+    `revisions` is the sum of the revisions of its Telemetry rows.
+
+    Raises:
+        ValueError: the day is not after the last one folded.
+    """
+    standing = replace(standing, breaches=tuple(e for e in standing.breaches if _matters(e, batch.day)))
+    standing = _out_of_history(test, standing, batch, setting)
+    state, verdict = fold(test, standing.state, batch)
+    spoke = verdict.status not in _SAYS_NOTHING
+    days = standing.days + spoke
+    breaches = standing.breaches
+    if verdict.notify:
+        breaches = (*breaches, _breach(test, batch, verdict, days, setting))
+    elif verdict.resolve:
+        breaches = _ended(standing, batch.ends_at, "data")
+    elif spoke:
+        breaches = _out_of_shadow(standing, batch, setting)
+    return Standing(
+        through=batch.day,
+        state=state,
+        status=verdict.status,
+        verdict=verdict if spoke else standing.verdict,
+        days=days,
+        revisions=standing.revisions + revisions,
+        breaches=breaches,
+    )
+
+
+def _breach(test: Test, batch: DayBatch, verdict: Verdict, days: int, setting: Setting) -> Breach:
+    del test
+    evidence = Evidence(verdict.e_value, verdict.threshold, days=days, lane="daily")
+    historical = batch.day in setting.history and batch.ends_at not in setting.told
+    return Breach(batch.day, batch.ends_at, evidence, historical)
+
+
+def _matters(breach: Breach, day: date) -> bool:
+    return breach.ended_at is None or day <= breach.day + SETTLING
+
+
+def _ended(standing: Standing, at: datetime, resolution: str) -> tuple[Breach, ...]:
+    return tuple(
+        replace(each, ended_at=at, resolution=resolution) if each.ended_at is None else each
+        for each in standing.breaches
+    )
+
+
+def _out_of_history(test: Test, standing: Standing, batch: DayBatch, setting: Setting) -> Standing:
+    lasting = standing.open
+    if not (lasting and lasting.historical and batch.hours) or batch.day in setting.history:
+        return standing
+    breaches = _ended(standing, day_start(batch.day, setting.zone), "live days")
+    return replace(standing, state=test.again(standing.state), breaches=breaches)
+
+
+def _out_of_shadow(standing: Standing, batch: DayBatch, setting: Setting) -> tuple[Breach, ...]:
+    lasting, until = standing.open, setting.shadow_until
+    if not (lasting and until and lasting.detected_at <= until < batch.ends_at) or lasting.historical:
+        return standing.breaches
+    ended = _ended(standing, day_start(batch.day, setting.zone), "shadow ended")
+    return (*ended, Breach(batch.day, batch.ends_at, lasting.evidence))
+
+
+def checkpoints(first: date, through: date) -> Iterator[date]:
+    """Yield the days, oldest first, after which a standing is kept for a course from `first` to `through`.
+
+    The older, the sparser, two for each doubling of the age: a correction of what is n days old costs a fold
+    of at most 1.5 n days. What is kept is a function of the two days alone, and no day once dropped is
+    wanted again.
+    """
+    for number in range(first.toordinal(), through.toordinal() + 1):
+        if number % _spacing(through.toordinal() - number) == 0:
+            yield date.fromordinal(number)
+
+
+def _spacing(age: int) -> int:
+    """Return every how many days, a power of two, a standing of this age is kept."""
+    return 1 << max((age // 2).bit_length() - 1, 0)

@@ -1,0 +1,219 @@
+"""One assumption that is tested by days: from where its fold stands to what the news add.
+
+An hour that changed after its day was folded takes the fold back to the last checkpoint that does not know
+that day, or before the first day where none is kept. Where the retention has dropped what would have to be
+folded again, a late hour changes nothing: from the days that are left the fold would forget old reports and
+tell them anew.
+
+Report ids follow from what they report: a refold corrects reports and repeats no alert. One for which it
+finds no ground any more is superseded. While more hours are about to change (`News.more`) the fold is taken
+back and waits: half a correction proves nothing.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from detectors import readings
+from detectors.budget import Shares
+from detectors.cascade import Lineage, analyse
+from detectors.course import SETTLING, Breach, Setting, Standing, advance, checkpoints
+from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
+from detectors.sequential import Test
+from detectors.series import POOLED_DAYS, HourRow, by_day
+from storage import detection, findings, history, standings
+from storage.detection import ProjectDays, Watched
+from storage.exclusions import excluded
+from storage.findings import Report
+from storage.ledger import Connection
+from storage.standings import Saved
+from streams.alerts import Alert, due, severity
+from streams.news import News
+from streams.reports import make_report, shadow_until, test_begins
+
+log = logging.getLogger(__name__)
+
+TEST_CHANGED = "the test was changed"
+
+
+class Examination:
+    """One assumption, from what it remembers to what the news add."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        item: Watched,
+        days: ProjectDays,
+        shares: Shares,
+        kept: datetime,
+        lineage: Lineage,
+        place: str,
+    ) -> None:
+        self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
+        zone = self._zone = ZoneInfo(days.timezone)
+        self._days, self._tests = days, Tests(item, shares)
+        began = max(day_of(days.first_event, zone), first_whole_day(test_begins(item), zone))
+        self._first = max(began, first_whole_day(kept, zone))
+        self._is_whole = self._first == began
+
+    async def run(self, news: News) -> list[Alert]:
+        """Fold what is new, write state and reports, and return what is to be told."""
+        base, taken_back = await self._base(news)
+        if news.more:
+            if taken_back:
+                await standings.rewind(self._connection, self._item, base.to_json(), base.through)
+            return []
+        complete = max(filter(None, (news.complete_through, self._days.day_closed_through)), default=None)
+        course = [base, *await self._fold(base, complete)]
+        breaches = {each.detected_at: each for standing in course for each in standing.breaches}
+        alerts = await self._write(list(breaches.values()), course)
+        last = course[-1].through
+        if taken_back:
+            await findings.supersede(
+                *(self._connection, self._item, self._ends(base.through), breaches, taken_back),
+                self._ends(last),
+            )
+        if len(course) > 1 or taken_back or not self._item.remembered:
+            await self._save(course, min(last, complete or last))
+        return alerts
+
+    async def _base(self, news: News) -> tuple[Standing, str | None]:
+        """Return where the fold goes on, and why it was taken back there, if it was."""
+        remembered = self._item.remembered
+        if remembered is None:
+            return self._start(), None
+        standing = _read(remembered.state)
+        if standing is None:
+            return self._start(), TEST_CHANGED
+        changed = day_of(news.changed_from, self._zone) if news.changed_from else None
+        if changed is None or changed > standing.through:
+            return standing, None
+        earlier = await self._before(changed)
+        return (earlier, news.reason) if earlier else (standing, None)
+
+    async def _before(self, day: date) -> Standing | None:
+        """Return the last standing that does not know `day`, None if the days since then are dropped."""
+        standing = _read(await standings.checkpoint_before(self._connection, self._item, day))
+        if standing and standing.through + ONE_DAY >= self._first:
+            return standing
+        return self._start() if self._is_whole else None
+
+    def _start(self) -> Standing:
+        return Standing.before(self._first, self._tests.on(self._first))
+
+    async def _fold(self, base: Standing, complete: date | None) -> list[Standing]:
+        first, course = base.through + ONE_DAY, [base]
+        if complete is None or complete < first:
+            return []
+        setting = await self._setting(first, complete)
+        rows = by_day(await self._rows(first, complete), self._zone)
+        day = first
+        while day <= complete:
+            found = rows.get(day, [])
+            batch = readings.day_batch(self._item.assumption, day, found, self._zone)
+            revisions = sum(row.revision for row in found)
+            course.append(advance(self._tests.on(day), course[-1], batch, revisions, setting))
+            day += ONE_DAY
+        return course[1:]
+
+    async def _setting(self, first: date, last: date) -> Setting:
+        span = (day_start(first, self._zone), self._ends(last))
+        hours = await history.hours(self._connection, self._item, *span)
+        days = frozenset(day_of(hour, self._zone) for hour in hours)
+        told = await findings.told_live(self._connection, self._item) if days else frozenset()
+        silent = shadow_until(self._item) if self._item.assumption.shadow_days else None
+        return Setting(self._zone, days, told, silent)
+
+    async def _write(self, breaches: list[Breach], course: list[Standing]) -> list[Alert]:
+        """Write the reports of the breaches whose days came in, and how each breach stands."""
+        first, last = course[0].through + ONE_DAY, course[-1].through
+        coming_in = [each for each in breaches if first <= min(last, each.day + SETTLING)]
+        rows = await self._rows(self._first, last) if coming_in else []
+        alerts: list[Alert] = []
+        for breach in coming_in:
+            report = self._report(breach, rows, last)
+            cascade = analyse(self._lineage, self._place, report.tier_delta)
+            before = await findings.write_report(self._connection, report, cascade)
+            if before is None:
+                log.info("divergence: %s (%s)", report.summary, report.classification)
+            event = due(before, report)
+            alerts += [Alert(event, report, cascade)] if event else []
+        for breach in breaches:
+            await findings.settle(self._connection, self._item, breach)
+        return alerts
+
+    def _report(self, breach: Breach, rows: Sequence[HourRow], last: date) -> Report:
+        """Return the report of a breach: the worst that it has looked like until `last`.
+
+        The actual value is pooled over a week. On the day on which a sharp break is told most of that week
+        lies before it; a week later all of it lies behind.
+        """
+        if breach.ended_at:
+            last = day_of(breach.ended_at, self._zone) - ONE_DAY
+        looks: list[Report] = []
+        day = breach.day
+        while day <= min(last, breach.day + SETTLING):
+            looks += self._look(breach, rows, day)
+            day += ONE_DAY
+        return replace(max(looks, key=severity), historical=breach.historical)
+
+    def _look(self, breach: Breach, rows: Sequence[HourRow], day: date) -> list[Report]:
+        begins, ends = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone), self._ends(day)
+        known = [row for row in rows if row.hour < ends]
+        value = readings.actual(self._item.assumption, [row for row in known if row.hour >= begins])
+        if value is None:
+            return []
+        return [make_report(self._item, known, value, breach.detected_at, breach.evidence)]
+
+    async def _save(self, course: list[Standing], through: date) -> None:
+        base, last = course[0], course[-1]
+        wanted = list(checkpoints(self._first - ONE_DAY, last.through))
+        saved = Saved(
+            state=last.to_json(),
+            status=last.status,
+            through=through,
+            revisions=last.revisions,
+            verdict=last.shown(),
+            kept=[day for day in wanted if day <= base.through],
+            added=[each.to_json() for each in course[1:] if each.through in set(wanted)],
+        )
+        await standings.save(self._connection, self._item, saved)
+
+    async def _rows(self, first: date, last: date) -> list[HourRow]:
+        span = (day_start(first, self._zone), self._ends(last))
+        out = await excluded(self._connection, self._item, *span)
+        rows = await detection.series(self._connection, self._item, *span)
+        return [row for row in rows if not out.covers(row.hour)]
+
+    def _ends(self, day: date) -> datetime:
+        return day_start(day + ONE_DAY, self._zone)
+
+
+class Tests:
+    """The test of an assumption on each day: its share of the alarm budget, and so its threshold, moves."""
+
+    # No test case of ours, whatever its name suggests to pytest.
+    __test__ = False
+
+    def __init__(self, item: Watched, shares: Shares) -> None:
+        self._assumption, self._shares = item.assumption, shares
+        self._made: dict[float, Test] = {}
+
+    def on(self, day: date) -> Test:
+        """Return the test of a day."""
+        share = self._shares.on(day)
+        if share not in self._made:
+            self._made[share] = Test.of(self._assumption, share)
+        return self._made[share]
+
+
+def _read(state: object) -> Standing | None:
+    """Return a standing that was kept, None where it is another version's or none."""
+    try:
+        return Standing.from_json(state)
+    except ValidationError:
+        return None
