@@ -1,36 +1,27 @@
 """`augentis key create | list | revoke`: machine keys, as the organisation's first admin."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
-import settings
+from cli.acting import Org, acting, the_project
 from cli.exits import CommandError
-from cli.sessions import tenant_sessions
 from settings import parse_duration
 from storage import quotas
 from storage.entities import keys as writing
-from storage.entities import projects
-from storage.entities.operator import find_member
 from storage.errors import NotThereError
 from storage.reading import keys
-from storage.reading import projects as reading
 from storage.reading.keys import Wanted
-from storage.tables import MachineKey, Project
-from storage.tenancy import Claims
+from storage.tables import MachineKey
 
 _LONGEST_NAME = 100
 _LONGEST_LIFE = timedelta(days=3650)
 _SHOWN = ("id", "project_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "quota")
 
-Org = Annotated[str, typer.Option(help="Slug or id of the organisation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -69,8 +60,8 @@ async def create(
         raise typer.BadParameter("--name: 1 to 100 characters on one line")
     life = _life(expires_in)
     _check_quota(quota)
-    async with _acting(org) as (session, claims):
-        found = await _project(session, claims, project)
+    async with acting(org) as (session, claims):
+        found = await the_project(session, claims, project)
         key_id, text = await writing.create(
             session,
             claims,
@@ -113,8 +104,8 @@ async def list_(
     json_: AsJson = False,
 ) -> None:
     """List the machine keys that are not revoked, without their texts."""
-    async with _acting(org, read_only=True) as (session, claims):
-        project_id = (await _project(session, claims, project)).id if project else None
+    async with acting(org, read_only=True) as (session, claims):
+        project_id = (await the_project(session, claims, project)).id if project else None
         found = [_row(key) for key in await keys.every(session, claims.org_id, Wanted(project_id))]
     if json_:
         print(json.dumps(found))
@@ -129,39 +120,11 @@ async def revoke(
     key_id: Annotated[UUID, typer.Argument(help="Id of the key, as `list` shows it.")], org: Org
 ) -> None:
     """Revoke a machine key: the API refuses it at once, workers within 30 seconds."""
-    async with _acting(org) as (session, claims):
+    async with acting(org) as (session, claims):
         try:
             await writing.revoke(session, claims.org_id, key_id, None)
         except NotThereError:
             raise CommandError(f"{org} has no key {key_id}") from None
-
-
-@asynccontextmanager
-async def _acting(org: str, *, read_only: bool = False) -> AsyncIterator[tuple[AsyncSession, Claims]]:
-    configured = settings.load()
-    admin = await find_member(configured.need("database_url"), org)
-    if admin is None:
-        raise CommandError(f"there is no organisation {org!r} (`augentis init` makes one)")
-    claims = Claims(admin.user_id, admin.org_id)
-    async with (
-        tenant_sessions(configured) as sessions,
-        sessions.open(claims, read_only=read_only) as session,
-    ):
-        yield session, claims
-
-
-async def _project(session: AsyncSession, claims: Claims, named: str) -> Project:
-    try:
-        by_id = await reading.one(session, claims.org_id, UUID(named))
-        found = [by_id] if by_id else []
-    except ValueError:
-        found = list(await projects.named(session, claims.org_id, named))
-    if not found:
-        raise CommandError(f"the organisation has no project {named!r}")
-    if len(found) > 1:
-        ids = ", ".join(str(project.id) for project in found)
-        raise CommandError(f"{len(found)} projects are called {named!r}: name one by its id ({ids})")
-    return found[0]
 
 
 def _row(key: MachineKey) -> dict[str, Any]:
