@@ -21,7 +21,7 @@ down: .venv/.stack ## stop them; their data are kept
 	@$(BIN)/augentis stack down
 
 test: .venv/.dev ## all tests that need Python alone
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/ruff check
