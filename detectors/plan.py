@@ -1,7 +1,8 @@
 """How an assumption is tested: its bounds in the test's scale, and what a day needs to count."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import inf, isfinite
 
@@ -13,7 +14,7 @@ from detectors.evidence import HEAD_START
 from detectors.grid import Days
 from detectors.rows import Bools, Floats, Ints
 from detectors.state import SIDES, State
-from metrics.names import KINDS, Kind
+from metrics.names import Kind
 
 ALARMS_PER_YEAR = 0.1
 MIN_HOURS = 8
@@ -25,8 +26,11 @@ _CALIBRATION = {Kind.RATE: 0.3, Kind.MEDIAN: 0.41, Kind.SUM: 0.41}
 """Threshold x alarms a year / 365, simulated on wobbling series; values without a denominator need more."""
 _SMALLEST_RATE = 1e-4
 """Rates are not resolved below 0.01 %: a bound of 0 would have no size of breach and no variance."""
-_PHI = 0.8
-"""Autocorrelation of hours assumed before any was seen."""
+_PHI, _SLOW_PHI = 0.8, 0.9
+"""Autocorrelation of hours assumed before any was seen, and that of metrics declared slow."""
+_FULL_DAY = 24
+METHOD = 2
+"""Raised whenever the same telemetry may give another verdict, so that reports tell which code made them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ class Test:
 
     `scale` units of the metric are 1 in the test; `sampling` is the variance of one user at the bound, for
     proportions, else 0. A day with fewer than `min_hours`, less weight than `min_samples` or fewer people
-    than `min_users` says nothing. `phi` is the autocorrelation of hours assumed before any was seen.
+    than `min_users` says nothing. `phi` is the autocorrelation of hours assumed before any was seen,
+    `head_start` the part of the threshold given as evidence at launch. A threshold is `price` / the alarms a
+    year that are accepted.
     """
 
     # Not a test case of ours, whatever its name suggests to pytest.
@@ -60,33 +66,57 @@ class Test:
     sides: tuple[Side, ...]
     scale: float
     sampling: float
+    price: float
     min_hours: int = MIN_HOURS
     min_samples: float = MIN_SAMPLES
     min_users: int = 0
     phi: float = _PHI
+    head_start: float = HEAD_START
 
     @classmethod
     def of(cls, assumption: Assumption, alarms_per_year: float = ALARMS_PER_YEAR) -> "Test":
         """Return the test of an assumption; `within` is two tests, each at half the rate of alarms.
+
+        A slow metric has no head start and is taken to wander until it shows how much: at launch, what
+        wanders for days cannot be told from a breach.
 
         Raises:
             ValueError: the assumption is about an elasticity, or the rate is not above 0 and at most 10.
         """
         if not assumption.is_daily:
             raise ValueError(f"{assumption.key}: an elasticity is estimated from prices, not tested by days")
-        if not 0 < alarms_per_year <= 10:  # noqa: PLR2004 - more than that is no test
-            raise ValueError(f"alarms per year must be above 0 and at most 10, not {alarms_per_year:g}")
-        kind, bounds = KINDS[assumption.metric_name], assumption.bounds
+        kind, bounds = assumption.kind, assumption.bounds
         limits = [(sign, bound) for sign, bound in ((1, bounds.lower), (-1, bounds.upper)) if isfinite(bound)]
         scale = 100.0 if kind is Kind.RATE else (assumption.value or limits[0][1] or 1.0)
-        threshold = len(limits) * _CALIBRATION[kind] * 365 / alarms_per_year
-        return cls(
-            sides=tuple(Side(sign, b / scale, _effect(kind, b / scale), threshold) for sign, b in limits),
+        slow, samples = assumption.slow, assumption.min_samples
+        test = cls(
+            sides=tuple(Side(sign, b / scale, _effect(kind, b / scale), inf) for sign, b in limits),
             scale=scale,
             sampling=_sampling(assumption.value / scale) if kind is Kind.RATE else 0.0,
-            min_samples=0 if kind is Kind.SUM else MIN_SAMPLES,
+            price=len(limits) * _CALIBRATION[kind] * 365,
+            min_samples=samples if samples is not None else 0 if kind is Kind.SUM else MIN_SAMPLES,
             min_users=assumption.min_users,
+            phi=_SLOW_PHI if slow else _PHI,
+            head_start=0.0 if slow else HEAD_START,
         )
+        return test.with_rate(alarms_per_year)
+
+    def with_rate(self, alarms_per_year: float) -> "Test":
+        """Return the test at another rate of false alarms: the same states are folded on with it.
+
+        Raises:
+            ValueError: the rate is not above 0 and at most 10.
+        """
+        if not 0 < alarms_per_year <= 10:  # noqa: PLR2004 - more than that is no test
+            raise ValueError(f"alarms per year must be above 0 and at most 10, not {alarms_per_year:g}")
+        threshold = self.price / alarms_per_year
+        return replace(self, sides=tuple(replace(side, threshold=threshold) for side in self.sides))
+
+    @cached_property
+    def configuration(self) -> str:
+        """The hash of what decides a verdict beside telemetry and the threshold, which a verdict names."""
+        plain = {**asdict(self), "sides": [(side.sign, side.bound, side.effect) for side in self.sides]}
+        return hashlib.sha256(repr((METHOD, sorted(plain.items()))).encode()).hexdigest()
 
     @cached_property
     def alone(self) -> "Tests":
@@ -119,6 +149,7 @@ class Tests:
     min_hours: Ints
     min_samples: Floats
     min_users: Ints
+    head_start: Floats
 
     @classmethod
     def of(cls, tests: Sequence[Test]) -> "Tests":
@@ -137,17 +168,27 @@ class Tests:
             min_hours=each("min_hours").astype(np.int64),
             min_samples=each("min_samples"),
             min_users=each("min_users").astype(np.int64),
+            head_start=each("head_start"),
         )
 
     def start(self) -> State:
         """Return the state of the S series before their first day."""
-        return State.start(np.where(self.sides, HEAD_START, 0.0) * np.where(self.sides, self.threshold, 0.0))
+        return State.start(self.head_start[:, None] * np.where(self.sides, self.threshold, 0.0))
 
     @property
     def sides(self) -> Bools:
         """Which sides (S, 2) there are."""
         there: Bools = self.sign != 0
         return there
+
+    def excludes(self, days: Days) -> Bools:
+        """Say of days (S,) without enough data whether they would have it but for the hours taken out.
+
+        A day of which too few hours were left is one of them, whatever was measured.
+        """
+        left = _FULL_DAY - days.excluded.sum(axis=-1)
+        excluded: Bools = (left < self.min_hours) | self.takes(days, days.measured)
+        return excluded & days.excluded.any(axis=-1)
 
     def takes(self, days: Days, there: Bools) -> Bools:
         """Say which days (S,) have enough data to count, of the hours (S, 25) that are `there`."""
