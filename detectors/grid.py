@@ -74,7 +74,12 @@ class Days:
     @cached_property
     def there(self) -> Bools:
         """The hours (S, 25) that say something."""
-        return (self.weight > 0) & ~self.excluded
+        return self.measured & ~self.excluded
+
+    @cached_property
+    def measured(self) -> Bools:
+        """The hours (S, 25) that would say something if no one had taken them out."""
+        return self.weight > 0
 
     @cached_property
     def weekday(self) -> Ints:

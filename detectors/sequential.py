@@ -69,7 +69,7 @@ def fold_many(tests: Tests, state: State, days: Days) -> tuple[State, Verdicts]:
     takes = tests.takes(days, days.there)
     if takes.all():
         return _fold(tests, state, days)
-    verdicts = _held(tests, state)
+    verdicts = _held(tests, state, days)
     rows = np.flatnonzero(takes)
     if not len(rows):
         return state, verdicts
@@ -93,7 +93,7 @@ def _fold(tests: Tests, state: State, days: Days) -> tuple[State, Verdicts]:
     mending = np.where(seeking, 0.0, recovery(state.recovery, _at(breach, side), _at(size, side)))
     worst, share = _worst(tests, sums)
     found, mended = seeking & (share >= 1), mending >= RECOVERED
-    said = _spoken(tests, np.where(seeking, worst, side), sums, mending, seeking)
+    said = _spoken(tests, np.where(seeking, worst, side), sums, mending, seeking, days)
     said = replace(
         said,
         status=_status(share, found, mended, seeking, baseline.days),
@@ -129,15 +129,16 @@ def _status(share: Floats, found: Bools, mended: Bools, seeking: Bools, days: Fl
     return np.where(mended, CODE[Status.RESOLVED], status)
 
 
-def _held(tests: Tests, state: State) -> Verdicts:
+def _held(tests: Tests, state: State, days: Days) -> Verdicts:
     """Return what is said on a day without enough data."""
     seeking = state.broken == NEITHER
     side = np.where(seeking, _worst(tests, state.sums)[0], state.broken)
-    return _spoken(tests, side, state.sums, state.recovery, seeking)
+    said = _spoken(tests, side, state.sums, state.recovery, seeking, days)
+    return replace(said, status=np.where(tests.excludes(days), CODE[Status.EXCLUDED], said.status))
 
 
-def _spoken(tests: Tests, side: Ints, sums: Floats, mending: Floats, seeking: Bools) -> Verdicts:
-    """Return verdicts that speak of a `side` (S,) each, as on a day that says nothing."""
+def _spoken(tests: Tests, side: Ints, sums: Floats, mending: Floats, seeking: Bools, days: Days) -> Verdicts:
+    """Return verdicts that speak of a `side` (S,) each, as on a day without enough data."""
     nothing, unknown = np.zeros(len(side), bool), np.full(len(side), np.nan)
     return Verdicts(
         status=np.full(len(side), CODE[Status.NO_DATA]),
@@ -146,6 +147,8 @@ def _spoken(tests: Tests, side: Ints, sums: Floats, mending: Floats, seeking: Bo
         e_value=np.where(seeking, _at(evidence(sums), side), mending),
         threshold=np.where(seeking, _at(tests.threshold, side), RECOVERED),
         bound=_at(tests.bound, side) * tests.scales.unit,
+        at=days.ends,
+        fast=nothing,
         mean=unknown,
         deviation=unknown,
     )

@@ -1,6 +1,7 @@
 """What a day says of an assumption, and of many."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import numpy as np
@@ -28,9 +29,16 @@ STATUSES = tuple(Status)
 CODE = {status: code for code, status in enumerate(STATUSES)}
 
 
+class Lane(StrEnum):
+    """Which test spoke."""
+
+    DAILY = "daily"
+    FAST = "fast"
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """What a day said.
+    """What a day said, at the end of the day, or at that of an hour where the fast `lane` did.
 
     `notify` and `resolve` are True on the one day on which to tell people. `e_value` against `threshold` is
     the evidence that the bound is broken or, while DIVERGED and on the day of RESOLVED, that it is kept
@@ -45,13 +53,18 @@ class Verdict:
     e_value: float
     threshold: float
     bound: float
+    at: datetime
+    lane: Lane = Lane.DAILY
     mean: float | None = None
     deviation: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Verdicts:
-    """What a day said of S series: `Verdict` as arrays (S,), `status` by code, NaN for what there is not."""
+    """What a day said of S series: `Verdict` as arrays (S,), NaN for what there is not.
+
+    `status` is by code, `at` in seconds since 1970, `fast` says that the fast lane spoke.
+    """
 
     status: Ints
     notify: Bools
@@ -59,6 +72,8 @@ class Verdicts:
     e_value: Floats
     threshold: Floats
     bound: Floats
+    at: Ints
+    fast: Bools
     mean: Floats
     deviation: Floats
 
@@ -71,6 +86,8 @@ class Verdicts:
             e_value=float(self.e_value[row]),
             threshold=float(self.threshold[row]),
             bound=float(self.bound[row]),
+            at=datetime.fromtimestamp(int(self.at[row]), UTC),
+            lane=Lane.FAST if self.fast[row] else Lane.DAILY,
             mean=_known(self.mean[row]),
             deviation=_known(self.deviation[row]),
         )

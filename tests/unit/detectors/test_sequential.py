@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from detectors.assumptions import Assumption
 from detectors.sequential import ALARMS_PER_YEAR, State, Status, Test, Verdict, fold
-from tests.unit.detectors.series import batch, breaks, days, hour_at, steady
+from tests.unit.detectors.series import START, batch, breaks, days, hour_at, steady
 
 ADOPTION = {"key": "a", "metric_name": "user_adoption", "operator": ">=", "value": 60}
 LATENCY = {"key": "l", "metric_name": "latency_p50", "operator": "<=", "value": 300}
@@ -167,6 +169,88 @@ def test_a_crash_where_none_was_assumed_is_found():
         batch(d, [hour_at(24 * d + h, 1.0 if d >= 10 else 0.0, 200) for h in range(24)]) for d in range(12)
     ]
     assert transitions(a_test(entry), flat)[-1] == (10, "DIVERGED")
+
+
+SIX = [hour_at(hour, 42, 200) for hour in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "excluded", "status"),
+    [
+        (SIX, range(24), "EXCLUDED"),
+        ([], range(24), "EXCLUDED"),
+        ([], range(17), "EXCLUDED"),  # 7 hours left: too few whatever they hold
+        ([], range(16), "NO_DATA"),
+        (HOURS_SHORT, range(1), "NO_DATA"),
+        ([*HOURS_SHORT, hour_at(7, 42, 200)], range(1), "EXCLUDED"),  # enough, but for that hour
+        ([hour_at(hour, 42, 200) for hour in range(24)], range(16), "DIVERGED"),
+    ],
+)
+def test_a_day_is_excluded_if_the_hours_taken_out_are_what_it_lacks(hours, excluded, status):
+    test = a_test(ADOPTION)
+    day = replace(batch(0, hours), excluded=frozenset(START + timedelta(hours=hour) for hour in excluded))
+    state, verdict = fold(test, test.start(), day)
+    assert verdict.status == status
+    assert (state == test.start()) is (status != "DIVERGED")
+
+
+def test_hours_taken_out_say_nothing_whatever_they_hold():
+    test = a_test(ADOPTION)
+    (day,) = days(1, steady(60), seed=1)
+    out = frozenset(hour.start for hour in day.hours[3:9])
+    wild = [replace(hour, value=0.0) if hour.start in out else hour for hour in day.hours]
+    missing = [hour for hour in day.hours if hour.start not in out]
+    assert fold(test, test.start(), replace(day, hours=tuple(wild), excluded=out)) == fold(
+        test, test.start(), replace(day, hours=tuple(missing))
+    )
+
+
+def test_a_verdict_is_possible_when_its_day_ends():
+    said = verdicts(a_test(ADOPTION), [*days(1, steady(60), seed=1), batch(1, [])])
+    assert [verdict.at for verdict in said] == [START + timedelta(days=1), START + timedelta(days=2)]
+    assert {verdict.lane for verdict in said} == {"daily"}
+
+
+def test_a_slow_metric_starts_without_suspicion_and_takes_longer_to_break():
+    batches = days(42, steady(52), seed=2)
+    usual, slow = a_test(ADOPTION), a_test(ADOPTION, slow=True)
+    assert slow.start().sums.max() == 0
+    assert usual.start().sums.max() == pytest.approx(0.025 * 1095)
+    assert transitions(usual, batches)[-1] == (1, "DIVERGED")
+    assert transitions(slow, batches)[-1] == (2, "DIVERGED")
+
+
+@pytest.mark.parametrize(("entry", "least"), [(ADOPTION, 100), (LATENCY, 100), (USAGE, 0)])
+def test_what_samples_a_day_needs_may_be_declared(entry, least):
+    assert a_test(entry).min_samples == least
+    assert a_test(entry, min_samples=4800).min_samples == 4800
+    day = days(1, steady(entry["value"]), seed=1)
+    assert [verdict.status for verdict in verdicts(a_test(entry, min_samples=4800), day)] == ["LEARNING"]
+    assert [verdict.status for verdict in verdicts(a_test(entry, min_samples=4801), day)] == ["NO_DATA"]
+
+
+def test_a_share_is_tested_as_a_rate():
+    share = {"metric_name": "feature_usage", "unit": "share", "cohort": "teams", "value": 60}
+    assert a_test(ADOPTION, **share) == a_test(ADOPTION)
+
+
+def test_another_rate_is_another_threshold_and_nothing_else():
+    test = a_test(LATENCY, operator="within", tolerance=9)
+    assert test.with_rate(0.02) == a_test(LATENCY, 0.02, operator="within", tolerance=9)
+    assert test.with_rate(0.02).with_rate(ALARMS_PER_YEAR) == test
+    with pytest.raises(ValueError, match="alarms per year must be above 0"):
+        test.with_rate(0)
+
+
+def test_the_configuration_is_that_of_what_decides():
+    one = a_test(ADOPTION).configuration
+    assert a_test(ADOPTION, key="b", statement="x").configuration == one
+    assert a_test(ADOPTION, 0.01).configuration == one
+    changes: list[dict[str, Any]] = [
+        *({"value": 61}, {"operator": "<="}, {"tolerance": 1}),
+        *({"slow": True}, {"min_users": 5}, {"min_samples": 5}),
+    ]
+    assert len({one, *(a_test(ADOPTION, **change).configuration for change in changes)}) == 7
 
 
 def test_a_day_is_folded_once_and_in_order():
