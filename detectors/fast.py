@@ -25,9 +25,9 @@ LEARNING_DAYS = 21
 DEAD_HOURS = 72
 """Hours after a breach in which none is told."""
 _PRESENT = 0.75
-_MOST = (np.inf, 2.0)
-"""Times what a window needs that an hour of it counts for at most: half of 12 hours must be beyond, so that a
-few that are far off make no breach."""
+_MOST = (np.inf, 1.6)
+"""Times what a window needs that an hour of it counts for at most: two thirds of 12 hours must be beyond, so
+that a few that are far off make no breach."""
 _CLIP = 5.0
 _CLIP_FROM = 168
 """Windows after which an outlying one can be told: a week of them."""
@@ -69,10 +69,20 @@ def watch(lanes: Lanes, hours: Hours, sides: Sides, armed: Flags) -> Breaches:
     )
 
 
+def deviations_needed(lanes: Lanes) -> list[Floats]:
+    """Return how many standard deviations (series, 1) the mean of each window needs."""
+    needed = []
+    for index, deviations in enumerate(DEVIATIONS):
+        square = np.maximum(_mean_square(lanes, index)[:, 0] ** 2, np.finfo(np.float64).tiny)
+        kurtosis = lanes.fourths[:, index] / np.maximum(lanes.count[:, index], 1.0) / square
+        needed.append((deviations * np.sqrt(np.maximum(kurtosis / _NORMAL, 1.0)))[:, None])
+    return needed
+
+
 def _gross(lanes: Lanes, beyond: Floats, noise: Floats, effect: Floats) -> Flags:
     """Say of each hour whether the windows that end with it are far enough `beyond` the bound."""
     gross: Flags = np.ones((len(beyond), beyond.shape[1] - TAIL), dtype=np.bool_)
-    for index, deviations in enumerate(_deviations(lanes)):
+    for index, deviations in enumerate(deviations_needed(lanes)):
         most = _MOST[index] * np.maximum(MARGIN * effect, deviations * np.sqrt(_mean_square(lanes, index)))
         window = _window(np.clip(beyond, -most, most), noise, index)
         gross &= window.mean >= MARGIN * effect
@@ -138,16 +148,6 @@ def _variance(lanes: Lanes, window: _Window, index: int) -> Floats:
     usual = lanes.noises[:, index] / np.maximum(lanes.count[:, index], 1.0)
     variance: Floats = _mean_square(lanes, index) + np.maximum(window.noise - usual[:, None], 0.0)
     return variance
-
-
-def _deviations(lanes: Lanes) -> list[Floats]:
-    """Return how many standard deviations (series, 1) each window needs."""
-    needed = []
-    for index, deviations in enumerate(DEVIATIONS):
-        square = np.maximum(_mean_square(lanes, index)[:, 0] ** 2, np.finfo(np.float64).tiny)
-        kurtosis = lanes.fourths[:, index] / np.maximum(lanes.count[:, index], 1.0) / square
-        needed.append((deviations * np.sqrt(np.maximum(kurtosis / _NORMAL, 1.0)))[:, None])
-    return needed
 
 
 def _window(values: Floats, noise: Floats, index: int) -> _Window:
