@@ -35,6 +35,11 @@ class Caller:
         """The person, or the machine key."""
         return self.claims.key_id if isinstance(self.claims, KeyClaims) else self.claims.user_id
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether they see all of the organisation: a person, by a token that names no workspace."""
+        return not isinstance(self.claims, KeyClaims) and self.claims.workspace_id is None
+
 
 @dataclass(frozen=True)
 class PersonCaller(Caller):
@@ -132,14 +137,18 @@ async def _admin_reading(caller: Person) -> PersonCaller:
 AdminReading = Annotated[PersonCaller, Depends(_admin_reading, scope="function")]
 
 
-def _of_all(caller: PersonCaller) -> PersonCaller:
-    caller.require("ADMIN")
-    if caller.claims.workspace_id is not None:
+def _seeing_all(caller: PersonCaller) -> PersonCaller:
+    if not caller.sees_all:
         raise ProblemError(
             problems.ROLE_TOO_LOW,
             "this concerns all of the organisation: ask with a token that names no workspace",
         )
     return caller
+
+
+def _of_all(caller: PersonCaller) -> PersonCaller:
+    caller.require("ADMIN")
+    return _seeing_all(caller)
 
 
 async def _reads_all(caller: Person) -> PersonCaller:
@@ -148,6 +157,14 @@ async def _reads_all(caller: Person) -> PersonCaller:
 
 async def _administers_all(caller: Editor) -> PersonCaller:
     return _of_all(caller)
+
+
+async def _counts_all(caller: Person) -> PersonCaller:
+    return _seeing_all(caller)
+
+
+# What is counted over all of the organisation, for whoever sees all of it.
+OrgReading = Annotated[PersonCaller, Depends(_counts_all, scope="function")]
 
 
 # What concerns all of the organisation, for an ADMIN whose token is not confined to a workspace.

@@ -75,8 +75,13 @@ class Findings(Requests):
         classification: str | None = None,
         status: str | None = None,
         since: datetime | None = None,
+        incident_id: Id | None = None,
+        shadow: bool = False,
     ) -> Iterator[DivergenceReport]:
-        """Divergence reports, newest first; `since` is about `detected_at`, inclusive."""
+        """Divergence reports, newest first; `since` is about `detected_at`, inclusive.
+
+        `shadow`: those of assumptions that ran silently, instead of the others.
+        """
         rows = self._list(
             "/divergence-reports",
             project_id=project_id,
@@ -84,6 +89,8 @@ class Findings(Requests):
             classification=classification,
             status=status,
             since=since,
+            incident_id=incident_id,
+            shadow=shadow,
         )
         return cast("Iterator[DivergenceReport]", rows)
 

@@ -2,7 +2,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import cast
 
-from client.records import Invitation, MachineKey, MadeMachineKey, Me, Member, Organization
+from client.records import AlarmBudget, Invitation, MachineKey, MadeMachineKey, Me, Member, Organization
 from client.requests import Id, Requests
 
 
@@ -21,9 +21,13 @@ class People(Requests):
         """The organisation of the token."""
         return cast("Organization", self._get("/organization"))
 
-    def change_organization(self, organization: Organization, **changes: str) -> Organization:
-        """Change `name` or `timezone`."""
+    def change_organization(self, organization: Organization, **changes: str | float) -> Organization:
+        """Change `name`, `timezone` or `alarms_per_year`."""
         return cast("Organization", self._patch("/organization", organization["version"], changes))
+
+    def alarm_budget(self) -> AlarmBudget:
+        """How many false alarms a year the organisation takes, who shares them, and what it was told."""
+        return cast("AlarmBudget", self._get("/organization/alarm-budget"))
 
     def members(
         self,

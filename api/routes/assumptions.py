@@ -41,19 +41,21 @@ class AssumptionFilters(Paging):
 async def list_assumptions(
     caller: Member, project_id: UUID, filters: Annotated[AssumptionFilters, Query()]
 ) -> object:
-    """List the assumptions of a project's approved versions, newest first unless `sort` says otherwise."""
+    """List the assumptions of a project's approved versions, each with what detection says of it."""
     await lookup.project(caller, project_id)
     wanted = assumptions.Wanted(
         filters.artifact_id, filters.metric_name, filters.is_superseded, filters.since
     )
-    rows = await assumptions.listed(caller.session, caller.org_id, project_id, wanted, filters.part())
+    rows = await assumptions.listed(
+        caller.session, caller.org_id, project_id, wanted, filters.part(), sees_all=caller.sees_all
+    )
     return filters.page(rows, Assumption)
 
 
 @router.get("/assumptions/{assumption_id}", response_model=Assumption, responses=answers(problems.NOT_FOUND))
 async def read_assumption(caller: Member, assumption_id: UUID) -> object:
-    """Read an assumption as it is, or was, watched."""
-    row = await assumptions.one(caller.session, caller.org_id, assumption_id)
+    """Read an assumption as it is, or was, watched, with what detection says of it."""
+    row = await assumptions.one(caller.session, caller.org_id, assumption_id, sees_all=caller.sees_all)
     if row is None:
         raise ProblemError(problems.NOT_FOUND, "there is no such assumption")
     return row

@@ -1,7 +1,8 @@
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import Query
+from pydantic import Field
 
 from api import problems, routing
 from api.answers import answers
@@ -10,6 +11,7 @@ from api.paging import Page, Paging
 from api.parameters import Since, sorts
 from api.problems import ProblemError
 from api.schemas import CascadeAnalysis, DivergenceReport, DivergenceReportDetail
+from api.schemas.findings import ReportStatus
 from detectors.divergence import Classification, DivergenceType
 from storage.reading import reports
 from storage.reading.pages import Orders
@@ -25,20 +27,26 @@ class ReportFilters(Paging):
     project_id: UUID | None = None
     divergence_type: DivergenceType | None = None
     classification: Classification | None = None
-    status: Literal["OPEN", "RESOLVED"] | None = None
+    status: ReportStatus | None = None
     since: Since | None = None
+    incident_id: UUID | None = None
+    shadow: Annotated[
+        bool, Field(description="true: only those of assumptions that ran silently; false: only the others")
+    ] = False
     sort: Annotated[str, sorts(reports.ORDERS)] = "-detected_at"
 
 
 @router.get("", response_model=Page[DivergenceReport])
 async def list_divergence_reports(caller: Member, filters: Annotated[ReportFilters, Query()]) -> object:
-    """List divergence reports, newest first."""
+    """List divergence reports, newest first; those of silent assumptions are a list of their own."""
     wanted = reports.Wanted(
         filters.project_id,
         filters.divergence_type,
         filters.classification,
         filters.status,
         filters.since,
+        filters.incident_id,
+        filters.shadow,
     )
     rows = await reports.listed(caller.session, caller.org_id, wanted, filters.part())
     return filters.page(rows, DivergenceReport)

@@ -6,6 +6,7 @@ from api.schemas.artifacts import (
     ArtifactDetail,
     Assumption,
     Dependency,
+    Detector,
     NewArtifact,
     NewDependency,
     NewTag,
@@ -28,6 +29,7 @@ from api.schemas.keys import (
 from api.schemas.letters import DeadLetter
 from api.schemas.mapping import OtlpMapping
 from api.schemas.people import (
+    AlarmBudget,
     Invitation,
     Me,
     MeChange,
@@ -50,6 +52,7 @@ from api.schemas.projects import (
 
 __all__ = [
     "AccessRole",
+    "AlarmBudget",
     "AffectedArtifact",
     "Artifact",
     "ArtifactCascade",
@@ -59,6 +62,7 @@ __all__ = [
     "CascadeAnalysis",
     "DeadLetter",
     "Dependency",
+    "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
     "Invitation",

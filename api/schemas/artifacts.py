@@ -1,11 +1,11 @@
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from api.parameters import Name, OneOf
-from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
+from api.schemas.base import LEFT_OUT, Asked, Change, Finite, Sent, Versioned
 from detectors.bounds import Operator, ToleranceKind
 from detectors.divergence import DivergenceType
 from detectors.tiers import EvidenceTier
@@ -124,6 +124,27 @@ class NewDependency(Asked):
     depends_on_id: UUID
 
 
+class Detector(Sent):
+    """What detection knows of an assumption, after the last day that it folded.
+
+    The numbers are those of the last day that had enough data: of a day with less, only the status speaks.
+    """
+
+    status: str = Field(description="what the last day said (docs/detection.md)", examples=["WATCH"])
+    folded_through: date = Field(description="the last local day that was judged")
+    diverged_since: datetime | None = Field(
+        description="`detected_at` of its open report; null: none is open", examples=[None]
+    )
+    e_value: Finite = Field(None, description="evidence against the assumption", examples=[412.5])
+    threshold: Finite = Field(None, description="the e-value at which a report is made", examples=[1095.0])
+    mean: Finite = Field(
+        None, description="the value of the last day, less what is usual for its weekday", examples=[57.3]
+    )
+    deviation: Finite = Field(None, description="how far such days scatter, as a standard deviation")
+    interval_low: Finite = Field(None, description="the value lies between these two, as the test sees it")
+    interval_high: Finite = None
+
+
 class Assumption(Sent):
     """One assumption of an approved version, as it is watched; `superseded_at`: until when it was."""
 
@@ -145,7 +166,19 @@ class Assumption(Sent):
     evidence_tier: EvidenceTier
     effective_from: datetime
     min_users: int
+    min_samples: int | None = Field(description="null: the test's own", examples=[None])
+    launch_grace_days: int = Field(examples=[0])
+    slow: bool
+    shadow_days: int = Field(examples=[14])
     owner: str
     runbook_url: str
     superseded_at: datetime | None
     created_at: datetime
+    in_launch_grace: bool = Field(description="it is not tested yet, as its value ramps up")
+    in_shadow: bool = Field(description="it runs silently: nobody is alerted of its reports")
+    alarms_per_year: float | None = Field(
+        description="its share of the organisation's alarm budget now; null: it is not live, or the caller"
+        " does not see all of the organisation",
+        examples=[0.1],
+    )
+    detector: Detector | None = Field(description="null: no day was judged yet")

@@ -1,12 +1,17 @@
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
+from api.parameters import OneOf
 from api.schemas.base import Finite, Sent
 from detectors.divergence import Classification, DivergenceType, Recommendation
 from detectors.tiers import EvidenceTier
 from metrics.names import Metric
+from storage.tables.findings import LANES, REPORT_STATUSES
+
+ReportStatus = Annotated[str, OneOf(REPORT_STATUSES)]
 
 
 class Telemetry(Sent):
@@ -85,14 +90,35 @@ class DivergenceReport(Sent):
     summary: str
     e_value: Finite = Field(description="evidence against the assumption; null: beyond what a number holds")
     threshold: Finite = Field(description="the e-value at which we speak")
+    interval_low: Finite = Field(
+        description="the value lies from here, in `unit`; null: no bound", examples=[50.1]
+    )
+    interval_high: Finite = Field(description="to here", examples=[54.2])
+    confidence: float | None = Field(
+        description="of this interval, at whatever time it is looked at", examples=[0.95]
+    )
+    days: int = Field(description="complete days behind the verdict", examples=[11])
+    lane: Annotated[str, OneOf(LANES)] = Field(
+        description="daily: the daily test; fast: a gross breach, within hours; estimate: of an elasticity"
+    )
+    configuration: str | None = Field(description="hash of all that decides the test's verdict")
+    telemetry_revisions: int = Field(description="sum of the revisions of the rows that it rests on")
+    telemetry_digest: str | None = Field(
+        description="SHA-256 over hour, cohort, feature and revision of these rows, in order"
+    )
     sample_count: int
     user_count: int
     first_hour: datetime
     last_hour: datetime
     historical: bool = Field(description="found in history that was loaded: nobody was paged")
-    status: str = Field(examples=["OPEN"])
+    shadow: bool = Field(description="of an assumption that ran silently: nobody was alerted")
+    launch: bool = Field(description="soon after the assumption began: not counted as an alarm of the budget")
+    incident_id: UUID | None = Field(description="shared by reports that broke on one ground")
+    status: ReportStatus = Field(
+        examples=["OPEN"], description="SUPERSEDED: telemetry was corrected, and gives no ground for it"
+    )
     resolved_at: datetime | None
-    resolution: str | None
+    resolution: str | None = Field(description="what ended it: data, superseded (by a newer version) ...")
     detected_at: datetime = Field(description="event time: when the verdict was possible")
     created_at: datetime
     updated_at: datetime

@@ -42,6 +42,9 @@ TimeZone = Annotated[
 Email = Annotated[EmailStr, BeforeValidator(_bare), Field(examples=["max@acme.example"])]
 
 
+AlarmsPerYear = Annotated[float, Field(strict=True, gt=0, le=365, allow_inf_nan=False, examples=[1.0])]
+
+
 class Organization(Versioned):
     """The tenant. Its limits follow from its tier, which is not its own to change."""
 
@@ -54,6 +57,9 @@ class Organization(Versioned):
     )
     max_agents_per_project: int = Field(examples=[1])
     timezone: str = Field(description="IANA name; its days begin there", examples=["UTC"])
+    alarms_per_year: float = Field(
+        description="false alarms that all its live assumptions together may raise", examples=[1.0]
+    )
     created_at: datetime
     updated_at: datetime
     version: int
@@ -64,6 +70,24 @@ class OrganizationChange(Change):
 
     name: OrganizationName = LEFT_OUT
     timezone: TimeZone = LEFT_OUT
+    alarms_per_year: AlarmsPerYear = LEFT_OUT
+
+
+class AlarmBudget(Sent):
+    """The false alarms that an organisation takes, and what it was told in the last 365 days.
+
+    A report counts once: as `shadow_alarms`, else as `launch_alarms`, else as `alarms`; one found in history
+    that was loaded does not count. Those about what is really broken count as well: nobody tells them apart.
+    """
+
+    alarms_per_year: float = Field(examples=[1.0])
+    live_assumptions: int = Field(description="those that share it, silent ones too", examples=[10])
+    shadow_assumptions: int = Field(description="those of them that run silently now", examples=[1])
+    share: float | None = Field(description="of each, in alarms a year; null: none is live", examples=[0.1])
+    since: datetime = Field(description="365 days ago; what counts is `detected_at`")
+    alarms: int = Field(examples=[2])
+    launch_alarms: int = Field(description="of assumptions that had just begun", examples=[1])
+    shadow_alarms: int = Field(description="of assumptions that ran silently: nobody was told", examples=[0])
 
 
 class Me(Versioned):

@@ -9,6 +9,7 @@ from client.records.findings import (
 )
 from client.records.letters import DeadLetter
 from client.records.people import (
+    AlarmBudget,
     Invitation,
     MachineKey,
     MadeMachineKey,
@@ -23,6 +24,7 @@ from client.records.products import (
     ArtifactDetail,
     Assumption,
     Dependency,
+    Detector,
     Project,
     ProjectAccess,
     Tag,
@@ -31,6 +33,7 @@ from client.records.products import (
 
 __all__ = [
     "AffectedArtifact",
+    "AlarmBudget",
     "Artifact",
     "ArtifactCascade",
     "ArtifactDetail",
@@ -38,6 +41,7 @@ __all__ = [
     "CascadeAnalysis",
     "DeadLetter",
     "Dependency",
+    "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
     "Invitation",

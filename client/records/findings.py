@@ -61,11 +61,22 @@ class DivergenceReport(TypedDict):
     summary: str
     e_value: float | None
     threshold: float | None
+    interval_low: float | None
+    interval_high: float | None
+    confidence: float | None
+    days: int
+    lane: str
+    configuration: str | None
+    telemetry_revisions: int
+    telemetry_digest: str | None
     sample_count: int
     user_count: int
     first_hour: str
     last_hour: str
     historical: bool
+    shadow: bool
+    launch: bool
+    incident_id: str | None
     status: str
     resolved_at: str | None
     resolution: str | None

@@ -13,9 +13,23 @@ class Organization(TypedDict):
     max_projects: int | None
     max_agents_per_project: int
     timezone: str
+    alarms_per_year: float
     created_at: str
     updated_at: str
     version: int
+
+
+class AlarmBudget(TypedDict):
+    """The false alarms that an organisation takes, and what it was told from `since` on."""
+
+    alarms_per_year: float
+    live_assumptions: int
+    shadow_assumptions: int
+    share: float | None
+    since: str
+    alarms: int
+    launch_alarms: int
+    shadow_alarms: int
 
 
 class Me(TypedDict):

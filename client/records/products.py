@@ -126,8 +126,22 @@ class Dependency(TypedDict):
     created_at: str
 
 
+class Detector(TypedDict):
+    """What detection knows of an assumption, after the last day that it folded."""
+
+    status: str
+    folded_through: str
+    diverged_since: str | None
+    e_value: float | None
+    threshold: float | None
+    mean: float | None
+    deviation: float | None
+    interval_low: float | None
+    interval_high: float | None
+
+
 class Assumption(TypedDict):
-    """One assumption of an approved version, as it is or was watched."""
+    """One assumption of an approved version, as it is or was watched; `detector` None: no day was judged."""
 
     id: str
     org_id: str
@@ -147,7 +161,15 @@ class Assumption(TypedDict):
     evidence_tier: str
     effective_from: str
     min_users: int
+    min_samples: int | None
+    launch_grace_days: int
+    slow: bool
+    shadow_days: int
     owner: str
     runbook_url: str
     superseded_at: str | None
     created_at: str
+    in_launch_grace: bool
+    in_shadow: bool
+    alarms_per_year: float | None
+    detector: Detector | None

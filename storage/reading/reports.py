@@ -19,19 +19,26 @@ ORDERS: Orders = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which reports: None says all; `since` is about `detected_at`, inclusive."""
+    """Which reports: None says all; `since` is about `detected_at`, inclusive.
+
+    Those of assumptions that ran silently are a list of their own (`shadow`).
+    """
 
     project_id: UUID | None = None
     divergence_type: str | None = None
     classification: str | None = None
     status: str | None = None
     since: datetime | None = None
+    incident_id: UUID | None = None
+    shadow: bool = False
 
 
 async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slice) -> Sequence[Row[Any]]:
     """Return a part of the organisation's reports."""
-    query = select(*DivergenceReport.__table__.columns).where(DivergenceReport.org_id == org_id)
-    for column in ("project_id", "divergence_type", "classification", "status"):
+    query = select(*DivergenceReport.__table__.columns).where(
+        DivergenceReport.org_id == org_id, DivergenceReport.shadow.is_(wanted.shadow)
+    )
+    for column in ("project_id", "divergence_type", "classification", "status", "incident_id"):
         value = getattr(wanted, column)
         if value is not None:
             query = query.where(getattr(DivergenceReport, column) == value)

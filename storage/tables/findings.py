@@ -127,8 +127,8 @@ class CascadeAnalysis(Base):
 class DetectorState(Base):
     """What the fold of one assumption remembers, and the telemetry it rests on.
 
-    `verdict` is what the last fold said, for people (`storage.reading.assumptions.Verdict` has its keys);
-    `checkpoints` are earlier states from which a refold may start.
+    `verdict` is what the last fold said, for people (`storage.reading.assumptions` has the keys that are
+    shown); `checkpoints` are earlier states from which a refold may start.
     """
 
     __tablename__ = "detector_state"

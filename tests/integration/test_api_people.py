@@ -154,6 +154,11 @@ BAD_ORGANIZATIONS: list[tuple[dict[str, Any], str]] = [
     # Python knows it, from the machine; PostgreSQL does not, and days are formed there.
     ({"timezone": "localtime"}, "body.timezone"),
     ({"timezone": ""}, "body.timezone"),
+    ({"alarms_per_year": 0}, "body.alarms_per_year"),
+    ({"alarms_per_year": 365.5}, "body.alarms_per_year"),
+    ({"alarms_per_year": "1"}, "body.alarms_per_year"),
+    ({"alarms_per_year": True}, "body.alarms_per_year"),
+    ({"alarms_per_year": None}, "body.alarms_per_year"),
     ({"subscription_tier": "ENTERPRISE"}, "body.subscription_tier"),
     ({"slug": "another"}, "body.slug"),
     ({"max_projects": 9}, "body.max_projects"),

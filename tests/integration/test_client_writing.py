@@ -121,3 +121,4 @@ def test_people_and_keys_are_looked_after(client: Client, team: Team, open_: Ope
         list(machine.projects())
     assert client.change_me("Ann Other")["full_name"] == "Ann Other"
     assert client.change_organization(client.organization(), timezone="Europe/Vienna")["version"] == 2
+    assert client.alarm_budget()["alarms_per_year"] == client.organization()["alarms_per_year"] == 1

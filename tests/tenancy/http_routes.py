@@ -111,6 +111,7 @@ ROUTES = {
     "PATCH /v1/me": _reads_people(*_OWN_LIST, body={"full_name": "Renamed"}),
     "GET /v1/organization": _reads(*_LIST),
     "PATCH /v1/organization": _administers_all({"name": "Renamed"}, OK, LOW, LOW),
+    "GET /v1/organization/alarm-budget": Row(EVERYBODY - {"ann in a1"}, (OK, OK, LOW, LOW, LOW)),
     "GET /v1/members": _reads_people(*_OWN_LIST),
     "GET /v1/members/{user_id}": _reads_people(*_MEMBER),
     "PATCH /v1/members/{user_id}": _administers_all({"role_in_org": "MEMBER"}),
