@@ -17,6 +17,7 @@ from api.routes import (
     assumptions,
     cascade,
     health,
+    incidents,
     invitations,
     keys,
     letters,
@@ -38,7 +39,7 @@ from settings import Settings
 
 _ROUTES = (
     *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, mapping, telemetry, series),
-    *(reports, me, organization, members, invitations, keys, letters, sessions, health, wellknown),
+    *(reports, incidents, me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )
 
 

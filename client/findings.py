@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from client.records import DivergenceReport, DivergenceReportDetail, Series, Telemetry
+from client.records import DivergenceReport, DivergenceReportDetail, Incident, Series, Telemetry
 from client.requests import Id, Requests
 
 if TYPE_CHECKING:
@@ -93,6 +93,13 @@ class Findings(Requests):
             shadow=shadow,
         )
         return cast("Iterator[DivergenceReport]", rows)
+
+    def incidents(
+        self, *, project_id: Id | None = None, is_open: bool | None = None, since: datetime | None = None
+    ) -> Iterator[Incident]:
+        """Reports that share a root, newest first; `since` is about the first of them, inclusive."""
+        rows = self._list("/incidents", project_id=project_id, is_open=is_open, since=since)
+        return cast("Iterator[Incident]", rows)
 
     def divergence_report(self, report_id: Id) -> DivergenceReportDetail:
         """One report, with its cascade analysis."""

@@ -50,7 +50,12 @@ def incidents(lineage: Lineage, reports: Collection[Reported]) -> dict[UUID, UUI
     reach = {report: _reached(report, above) for report in reports}
     roots = {one for one in reports if all(one in reach[further] for further in reach[one])}
     known_by = {report: min(reach[report] & roots, key=_first) for report in reports}
-    return {one.report_id: uuid5(INCIDENT_IDS, str(root.report_id)) for one, root in known_by.items()}
+    return {one.report_id: incident_id(root.report_id) for one, root in known_by.items()}
+
+
+def incident_id(root: UUID) -> UUID:
+    """Return the id of the incident that is known by this report."""
+    return uuid5(INCIDENT_IDS, str(root))
 
 
 def _first(report: Reported) -> tuple[datetime, UUID]:

@@ -20,6 +20,7 @@ from api.schemas.findings import (
     Series,
     Telemetry,
 )
+from api.schemas.incidents import Incident
 from api.schemas.keys import (
     MachineKey,
     MachineKeyChange,
@@ -65,6 +66,7 @@ __all__ = [
     "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
+    "Incident",
     "Invitation",
     "MachineKey",
     "MachineKeyChange",

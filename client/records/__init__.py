@@ -4,6 +4,7 @@ from client.records.findings import (
     CascadeAnalysis,
     DivergenceReport,
     DivergenceReportDetail,
+    Incident,
     Series,
     Telemetry,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
+    "Incident",
     "Invitation",
     "MachineKey",
     "MadeMachineKey",

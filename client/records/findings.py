@@ -85,6 +85,20 @@ class DivergenceReport(TypedDict):
     updated_at: str
 
 
+class Incident(TypedDict):
+    """Reports that share a root; `id` is their `incident_id`, `detected_at` the first one's."""
+
+    id: str
+    org_id: str
+    project_id: str
+    root_report_id: str
+    root_artifact_id: str
+    detected_at: str
+    reports: int
+    open_reports: int
+    classification: str
+
+
 class CascadeAnalysis(TypedDict):
     """What rests on the assumption that failed, and the days to redo it."""
 

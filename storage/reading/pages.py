@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, Select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 Entity = TypeVar("Entity")
-Key = tuple[InstrumentedAttribute[Any], ...]
+Key = tuple[InstrumentedAttribute[Any] | KeyedColumnElement[Any], ...]
 Orders = Mapping[str, Key]
 """The orders of a list, by the name of what it is sorted by; the columns of each tell rows apart."""
 

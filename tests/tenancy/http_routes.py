@@ -107,6 +107,7 @@ ROUTES = {
     "GET /v1/projects/{project_id}/series": _reads(),
     "GET /v1/divergence-reports": _reads(*_LIST),
     "GET /v1/divergence-reports/{report_id}": _reads(),
+    "GET /v1/incidents": _reads(*_LIST),
     "GET /v1/me": _reads_people(*_OWN_LIST),
     "PATCH /v1/me": _reads_people(*_OWN_LIST, body={"full_name": "Renamed"}),
     "GET /v1/organization": _reads(*_LIST),
