@@ -123,7 +123,7 @@ def _moments(lanes: Lanes, residuals: Floats, noise: Floats) -> Floats:
         window = _window(residuals, noise, index)
         known = lanes.count[:, index, None] >= _CLIP_FROM
         limit = np.where(known, _CLIP * np.sqrt(_mean_square(lanes, index)), np.inf)
-        seen = ~np.isnan(window.mean)
+        seen = ~np.isnan(window.mean) & ~np.isnan(residuals[:, TAIL:])
         square = np.where(seen, np.clip(window.mean, -limit, limit) ** 2, 0.0)
         powers = (seen, square, square * square, np.where(seen, window.noise, 0.0))
         for row, each in enumerate(powers):
