@@ -24,7 +24,7 @@ from detectors.series import POOLED_DAYS
 
 SETTLING = POOLED_DAYS * ONE_DAY
 """How long after it was told a breach may still turn out to be worse."""
-_SAYS_NOTHING = frozenset({Status.NO_DATA})
+_SAYS_NOTHING = frozenset({Status.NO_DATA, Status.EXCLUDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +158,15 @@ def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, set
 
 
 def _breach(test: Test, batch: DayBatch, verdict: Verdict, days: int, setting: Setting) -> Breach:
-    del test
-    evidence = Evidence(verdict.e_value, verdict.threshold, days=days, lane="daily")
-    historical = batch.day in setting.history and batch.ends_at not in setting.told
-    return Breach(batch.day, batch.ends_at, evidence, historical)
+    evidence = Evidence(
+        e_value=verdict.e_value,
+        threshold=verdict.threshold,
+        days=days,
+        lane=str(verdict.lane),
+        configuration=test.configuration,
+    )
+    historical = batch.day in setting.history and verdict.at not in setting.told
+    return Breach(batch.day, verdict.at, evidence, historical)
 
 
 def _matters(breach: Breach, day: date) -> bool:

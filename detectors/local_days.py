@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
+ONE_HOUR = timedelta(hours=1)
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
@@ -15,6 +16,14 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """Return the local day of a moment."""
     return moment.astimezone(zone).date()
+
+
+def hours_of(day: date, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the hours of a local day: 23 to 25 of them, by their start."""
+    hour, end = day_start(day, zone), day_start(day + ONE_DAY, zone)
+    while hour < end:
+        yield hour
+        hour += ONE_HOUR
 
 
 def first_whole_day(after: datetime, zone: ZoneInfo) -> date:

@@ -1,18 +1,25 @@
 """How an assumption's value is read from Telemetry rows: which way is chosen by its unit. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from detectors import series
 from detectors.assumptions import Assumption
 from detectors.days import DayBatch
+from detectors.exclusions import Exclusions
+from detectors.local_days import hours_of
 from detectors.series import HourRow
 
 
-def day_batch(item: Assumption, day: date, rows: Sequence[HourRow], zone: ZoneInfo) -> DayBatch:
-    """Return a complete day of what an assumption is about, from the rows of that day."""
-    return series.day_batch(item.metric_name, day, rows, zone)
+def day_batch(
+    item: Assumption, day: date, rows: Sequence[HourRow], exclusions: Exclusions, zone: ZoneInfo
+) -> DayBatch:
+    """Return a day of what an assumption is about, from the rows of that day that are not taken out."""
+    batch = series.day_batch(item.metric_name, day, rows, zone)
+    taken_out = frozenset(hour for hour in hours_of(day, zone) if exclusions.covers(hour))
+    return replace(batch, excluded=taken_out) if taken_out else batch
 
 
 def actual(item: Assumption, rows: Sequence[HourRow]) -> float | None:

@@ -192,6 +192,19 @@ async def dirty_partials(
     )
 
 
+async def has_more(connection: Connection, project: Closable, through: datetime) -> bool:
+    """Say whether hours before `through` have changed and are still to be merged."""
+    found = await connection.fetchval(
+        """SELECT EXISTS (SELECT FROM partial
+               WHERE org_id = $1 AND project_id = $2 AND dirty AND hour >= $3 AND hour < $4)""",
+        project.org_id,
+        project.project_id,
+        project.oldest,
+        through,
+    )
+    return bool(found)
+
+
 def merged(rows: Sequence[Any]) -> list[HourCell]:
     """Merge partials of all source partitions, by hour and series."""
     cells: dict[tuple[datetime, Metric, str, str], Cell] = {}

@@ -88,7 +88,8 @@ class Closer:
             await closing.set_clock(
                 connection, project, through, days[-1] if days else clock.day_closed_through
             )
-            await outbox.put(connection, _letters(project, hours, days, clock))
+            more = await closing.has_more(connection, project, through)
+            await outbox.put(connection, _letters(project, hours, days, clock, more=more))
         figures.HOURS.inc(len({each.hour for each in hours}))
         return bool(hours) or through > clock.closed_through
 
@@ -112,8 +113,13 @@ def _at_most(clock: Clock, through: datetime, zone: ZoneInfo) -> datetime:
     return min(through, day_start(clock.day_closed_through + timedelta(days=MOST_DAYS + 1), zone))
 
 
-def _letters(project: Closable, hours: list[HourCell], days: list[date], clock: Clock) -> list[Letter]:
-    """Return what detection must hear: the hours that changed, and each complete day, empty or not."""
+def _letters(
+    project: Closable, hours: list[HourCell], days: list[date], clock: Clock, *, more: bool
+) -> list[Letter]:
+    """Return what detection must hear: the hours that changed, and each complete day, empty or not.
+
+    With `more` other closed hours have changed too: detection waits for the letter about these.
+    """
     zone = ZoneInfo(clock.timezone)
     bodies = [
         {
@@ -129,7 +135,7 @@ def _letters(project: Closable, hours: list[HourCell], days: list[date], clock: 
             0,
             {"kind": "hours_closed", "first": changed[0].isoformat(), "last": changed[-1].isoformat()},
         )
-    head = {"org_id": str(project.org_id), "project_id": str(project.project_id)}
+    head = {"org_id": str(project.org_id), "project_id": str(project.project_id), "more": more}
     return [
         Letter(project.org_id, TOPIC, json.dumps(head | body).encode(), str(project.project_id).encode())
         for body in bodies

@@ -1,0 +1,36 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from detectors.budget import MOST, Life, Shares
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ZONE = ZoneInfo("UTC")
+OLD = Life(NOON - timedelta(days=60), NOON - timedelta(days=60))
+
+
+def on(days: int, *lives: Life, alarms: float = 1.0, approved_at: datetime = NOON) -> float:
+    """Return the share that one approved at noon has so many days later."""
+    return Shares(alarms, approved_at, lives, ZONE).on((NOON + timedelta(days=days)).date())
+
+
+def test_those_live_as_the_day_begins_share_the_budget():
+    own = Life(NOON, NOON)
+    gone = Life(OLD.effective_from, OLD.approved_at, superseded_at=NOON + timedelta(days=3))
+    assert [on(days, own, OLD, gone) for days in (0, 1, 3, 4)] == [1 / 2, 1 / 3, 1 / 3, 1 / 2]
+    assert on(1, own, OLD, gone, alarms=12) == 4
+
+
+def test_what_is_approved_later_takes_nothing_of_the_days_before_its_approval():
+    own = Life(NOON - timedelta(days=30), NOON)
+    same_day = Life(NOON - timedelta(days=30), NOON + timedelta(hours=3))
+    later = Life(NOON - timedelta(days=30), NOON + timedelta(days=5))
+    assert [on(days, own, same_day, later) for days in (-20, 4, 5)] == [1 / 2, 1 / 2, 1 / 3]
+    # The later one itself knows of those before it.
+    assert on(-20, own, same_day, later, approved_at=later.approved_at) == 1 / 3
+
+
+def test_one_superseded_before_it_was_effective_never_counts_and_no_share_is_more_than_a_test_can_hold():
+    own = Life(NOON, NOON)
+    never = Life(NOON + timedelta(days=9), NOON, superseded_at=NOON + timedelta(days=2))
+    assert [on(days, own, never) for days in (1, 20)] == [1, 1]
+    assert on(1, own, alarms=365) == MOST
