@@ -69,11 +69,9 @@ class Detect:
         found: list[Alert] = []
         for item in await detection.watched(connection, org_id, project_id):
             place = places[item.artifact_id]
-            if item.assumption.is_daily:
-                shares = Shares(days.alarms_per_year, item.approved_at, lives, ZoneInfo(days.timezone))
-                found += await Examination(connection, item, days, shares, kept, lineage, place).run(news)
-            else:
-                found += await PriceExamination(connection, item, days, kept, lineage, place).run(news)
+            shares = Shares(days.alarms_per_year, item.approved_at, lives, ZoneInfo(days.timezone))
+            examined = Examination if item.assumption.is_daily else PriceExamination
+            found += await examined(connection, item, days, shares, kept, lineage, place).run(news)
         await findings.resolve_superseded(connection, org_id, project_id)
         known = await _link(connection, org_id, project_id, lineage, places)
         for alert in found:

@@ -1,31 +1,40 @@
-"""An assumption about price elasticity: estimated across the prices that were in force.
+"""One assumption about price elasticity: from the days that are kept to what the news add.
 
-An estimate and not a test (detectors.elasticity): it is made anew with each complete day. A price episode
-is the time in which one version of the PRICING artifact was in force: from its deployment (approval, where
-none is noted) to that of the next; its `content.price` is the price.
+The price of a day is the `content.price` of the version of the PRICING artifact that was in force all day:
+from its deployment (approval, where none is noted) to that of the next. Days are kept with their demand, and
+the course is made anew from all of them (detectors.price_course), so that telemetry is read once: days that
+the retention has dropped stay known. Report ids follow from what they report, as in `streams.examination`.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from detectors.cascade import Lineage, analyse
-from detectors.elasticity import Episode, Identification, estimate
-from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
-from detectors.sequential import Status
-from detectors.series import HourRow, actual
-from storage import detection, findings, history
-from storage.detection import PriceVersion, ProjectDays, Watched
-from storage.findings import Report
-from storage.ledger import Connection
-from streams.alerts import Alert, due
-from streams.news import News
-from streams.reports import make_report
+from pydantic import ValidationError
 
-LEAST_DAYS = 7
-"""Complete days an episode needs: a week, so that weekends weigh the same in each."""
+from detectors.budget import Shares
+from detectors.cascade import Lineage, analyse
+from detectors.course import Setting
+from detectors.elasticity import Test
+from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
+from detectors.price_course import KEPT, Course, Day, Found, follow, in_force, read_day
+from detectors.series import HourRow, by_day
+from storage import detection, findings, history, standings
+from storage.detection import ProjectDays, Watched
+from storage.exclusions import excluded
+from storage.ledger import Connection
+from storage.standings import Saved
+from streams.alerts import Alert, due
+from streams.examination import TEST_CHANGED
+from streams.news import News
+from streams.reports import make_report, shadow_until, test_begins
+
+log = logging.getLogger(__name__)
+
+PRICES_CHANGED = "the prices in force were changed"
 
 
 class PriceExamination:
@@ -36,81 +45,135 @@ class PriceExamination:
         connection: Connection,
         item: Watched,
         days: ProjectDays,
+        shares: Shares,
         kept: datetime,
         lineage: Lineage,
         place: str,
     ) -> None:
         self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
-        self._zone = ZoneInfo(days.timezone)
-        self._kept = first_whole_day(kept, self._zone)
+        zone = self._zone = ZoneInfo(days.timezone)
+        self._days, self._shares, self._test = days, shares, Test.of(item.assumption)
+        self._first = max(day_of(days.first_event, zone), first_whole_day(kept, zone))
 
     async def run(self, news: News) -> list[Alert]:
-        """Estimate with what is complete, write state and report, and return what is to be told."""
-        if news.complete_through is None:
+        """Take in what is new, write state and reports, and return what is to be told."""
+        before, reason = self._remembered()
+        known = self._untouched(before, news)
+        through = known[-1].day if known else self._first - ONE_DAY
+        if len(known) < len(before):
+            reason = news.reason
+            if news.more:
+                await standings.rewind(self._connection, self._item, self._state(known), through)
+        last = self._complete(before, news)
+        if news.more or last is None:
             return []
-        end = day_start(news.complete_through + ONE_DAY, self._zone)
-        versions = await detection.prices(self._connection, self._item)
-        episodes, rows = [], []
-        for price, since, last in _in_force(versions, news.complete_through, self._zone):
-            first = max(since, self._kept)
-            days = (last - first).days + 1
-            if days < LEAST_DAYS:
-                continue
-            found = await self._rows(first, last)
-            demand = actual(self._item.assumption.metric_name, found)
-            if demand is not None:
-                episodes.append(Episode(price, demand, days))
-                rows += found
-        return await self._judge(episodes, rows, end)
-
-    async def _judge(self, episodes: list[Episode], rows: list[HourRow], end: datetime) -> list[Alert]:
-        item, bounds = self._item, self._item.assumption.bounds
-        found = estimate(episodes)
-        told = await findings.open_report(self._connection, item)
-        told_now: list[Alert] = []
-        status = str(Identification.NOT_IDENTIFIABLE)
-        if found.value is not None:
-            kept = bounds.lower <= found.value <= bounds.upper
-            status = str(Status.OK if kept else Status.DIVERGED)
-            historical = await self._is_history(rows[-1].hour)
-            if told and kept:
-                await findings.resolve(self._connection, item, told.detected_at, end)
-            elif told and told.historical and not historical:
-                await findings.resolve(self._connection, item, told.detected_at, end, "live days")
-                told = None
-            if not kept and not told:
-                report = replace(make_report(item, rows, found.value, end), historical=historical)
-                told_now = await self._report(report)
-        through = day_of(end, self._zone) - ONE_DAY
-        state = {"elasticity": found.value, "reason": found.reason}
-        await findings.save_state(
-            self._connection, item, state, status, through, sum(row.revision for row in rows)
+        read = known + await self._read(through + ONE_DAY, last)
+        days = await self._priced(read, last)
+        repriced = [new.day for old, new in zip(read, days, strict=True) if new.price != old.price]
+        if not (reason or repriced or len(read) > len(before)):
+            return []
+        course = await self._follow(days)
+        judged = date.min if reason == TEST_CHANGED else min(through, *(each - ONE_DAY for each in repriced))
+        alerts = await self._write(course.found, judged)
+        founded = {told.breach.detected_at for told in course.found}
+        await findings.supersede(
+            *(self._connection, self._item, day_start(days[0].day, self._zone), founded),
+            *(reason or PRICES_CHANGED, self._ends(last)),
         )
-        return told_now
+        await self._save(days, course)
+        return alerts
 
-    async def _report(self, report: Report) -> list[Alert]:
+    def _remembered(self) -> tuple[list[Day], str | None]:
+        """Return the days that are kept, and why all is to be judged anew, if it is."""
+        if self._item.remembered is None:
+            return [], None
+        state = self._item.remembered.state
+        try:
+            days = list(KEPT.validate_python(state.get("days")))
+        except ValidationError:
+            return [], TEST_CHANGED
+        same = state.get("configuration") == self._test.configuration
+        return days, None if same else TEST_CHANGED
+
+    def _untouched(self, days: list[Day], news: News) -> list[Day]:
+        """Return the days before the first that changed; days that the retention has dropped stay."""
+        if news.changed_from is None:
+            return days
+        changed = max(day_of(news.changed_from, self._zone), self._first)
+        return [each for each in days if each.day < changed]
+
+    def _complete(self, before: list[Day], news: News) -> date | None:
+        """Return the last complete day that there is, None if there is none."""
+        said = [news.complete_through, self._days.day_closed_through, *(each.day for each in before[-1:])]
+        return max((day for day in said if day and day >= self._first), default=None)
+
+    async def _read(self, first: date, last: date) -> list[Day]:
+        if first > last:
+            return []
+        rows = by_day(await self._rows(first, last), self._zone)
+        span = (day_start(first, self._zone), self._ends(last))
+        hours = await history.hours(self._connection, self._item, *span)
+        past = {day_of(hour, self._zone) for hour in hours}
+        count = (last - first).days + 1
+        return [
+            read_day(self._item.assumption, day, rows.get(day, []), historical=day in past)
+            for day in (first + number * ONE_DAY for number in range(count))
+        ]
+
+    async def _priced(self, days: list[Day], last: date) -> list[Day]:
+        versions = await detection.prices(self._connection, self._item)
+        prices = dict(in_force([(each.price, each.since) for each in versions], last, self._zone))
+        return [replace(day, price=prices.get(day.day)) for day in days]
+
+    async def _follow(self, days: list[Day]) -> Course:
+        past = frozenset(day.day for day in days if day.historical)
+        told = await findings.told_live(self._connection, self._item) if past else frozenset()
+        silent = shadow_until(self._item) if self._item.assumption.shadow_days else None
+        since = first_whole_day(test_begins(self._item), self._zone)
+        return follow(self._test, days, since, self._shares.on, Setting(self._zone, past, told, silent))
+
+    async def _write(self, found: Sequence[Found], judged: date) -> list[Alert]:
+        """Write the reports of breaches found after the day `judged`, and how each breach stands."""
+        alerts: list[Alert] = []
+        for told in found:
+            if told.breach.day > judged:
+                alerts += await self._report(told)
+            await findings.settle(self._connection, self._item, told.breach)
+        return alerts
+
+    async def _report(self, told: Found) -> list[Alert]:
+        breach, value = told.breach, told.look.estimate
+        rows = await self._rows(self._first, breach.day)
+        if not rows or value is None:
+            return []
+        report = make_report(self._item, rows, value, breach.detected_at, breach.evidence)
+        report = replace(report, historical=breach.historical)
         cascade = analyse(self._lineage, self._place, report.tier_delta)
-        event = due(await findings.write_report(self._connection, report, cascade), report)
+        before = await findings.write_report(self._connection, report, cascade)
+        if before is None:
+            log.info("divergence: %s (%s)", report.summary, report.classification)
+        event = due(before, report)
         return [Alert(event, report, cascade)] if event else []
 
-    async def _is_history(self, newest: datetime) -> bool:
-        """Say whether history came into the day of the newest hour that the estimate rests on."""
-        day = day_of(newest, self._zone)
-        span = (day_start(day, self._zone), day_start(day + ONE_DAY, self._zone))
-        return bool(await history.hours(self._connection, self._item, *span))
+    async def _save(self, days: list[Day], course: Course) -> None:
+        saved = Saved(
+            state=self._state(days),
+            status=str(course.status),
+            through=days[-1].day if days else self._first - ONE_DAY,
+            revisions=sum(day.revisions for day in days),
+            verdict=course.shown(),
+        )
+        await standings.save(self._connection, self._item, saved)
+
+    def _state(self, days: list[Day]) -> dict[str, Any]:
+        kept = KEPT.dump_python(tuple(days), mode="json")
+        return {"configuration": self._test.configuration, "days": kept}
 
     async def _rows(self, first: date, last: date) -> list[HourRow]:
-        start, end = day_start(first, self._zone), day_start(last + ONE_DAY, self._zone)
-        return await detection.series(self._connection, self._item, start, end)
+        span = (day_start(first, self._zone), self._ends(last))
+        out = await excluded(self._connection, self._item, *span)
+        rows = await detection.series(self._connection, self._item, *span)
+        return [row for row in rows if not out.covers(row.hour)]
 
-
-def _in_force(
-    versions: list[PriceVersion], through: date, zone: ZoneInfo
-) -> Iterator[tuple[float, date, date]]:
-    """Yield (price, first complete day, last complete day) of each version that was in force."""
-    starts = [day_of(version.since, zone) for version in versions]
-    ends = [later - ONE_DAY for _, later in pairwise(starts)] + [through]
-    for version, end in zip(versions, ends, strict=True):
-        first = first_whole_day(version.since, zone)
-        if first <= min(end, through):
-            yield version.price, first, min(end, through)
+    def _ends(self, day: date) -> datetime:
+        return day_start(day + ONE_DAY, self._zone)
