@@ -16,7 +16,9 @@ from api.routes import (
     artifacts,
     assumptions,
     cascade,
+    exclusions,
     health,
+    holidays,
     incidents,
     invitations,
     keys,
@@ -39,7 +41,8 @@ from settings import Settings
 
 _ROUTES = (
     *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, mapping, telemetry, series),
-    *(reports, incidents, me, organization, members, invitations, keys, letters, sessions, health, wellknown),
+    *(reports, incidents, exclusions, holidays),
+    *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )
 
 

@@ -1,19 +1,36 @@
 """What is taken out of detection: windows that stand, and the newest version of a project's holidays."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from detectors.assumptions import Assumption
 from detectors.exclusions import Exclusions, Window
 from metrics.names import Metric
-from storage.detection import Watched
 from storage.ledger import Connection
 
 _APART = timedelta(days=2)
 """No two time zones have dates further apart at one moment."""
 
 
-async def excluded(connection: Connection, item: Watched, start: datetime, end: datetime) -> Exclusions:
+class Judged(Protocol):
+    """An assumption of a project: watched, or not yet approved and only tried on what was."""
+
+    @property
+    def org_id(self) -> UUID:
+        """The project's organisation."""
+
+    @property
+    def project_id(self) -> UUID:
+        """The project whose telemetry it is about."""
+
+    @property
+    def assumption(self) -> Assumption:
+        """What is assumed."""
+
+
+async def excluded(connection: Connection, item: Judged, start: datetime, end: datetime) -> Exclusions:
     """Return what is taken out for `item` of the hours in [start, end); windows are not cut to these."""
     windows = await connection.fetch(
         """SELECT starts_at, ends_at, metric_name, cohort, feature FROM exclusion_window

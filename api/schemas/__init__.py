@@ -13,6 +13,7 @@ from api.schemas.artifacts import (
     Tag,
 )
 from api.schemas.cascade import AffectedArtifact, ArtifactCascade
+from api.schemas.exclusions import ExclusionWindow, HolidayCalendar, NewExclusionWindow
 from api.schemas.findings import (
     CascadeAnalysis,
     DivergenceReport,
@@ -53,8 +54,8 @@ from api.schemas.projects import (
 
 __all__ = [
     "AccessRole",
-    "AlarmBudget",
     "AffectedArtifact",
+    "AlarmBudget",
     "Artifact",
     "ArtifactCascade",
     "ArtifactChange",
@@ -66,6 +67,8 @@ __all__ = [
     "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
+    "ExclusionWindow",
+    "HolidayCalendar",
     "Incident",
     "Invitation",
     "MachineKey",
@@ -77,6 +80,7 @@ __all__ = [
     "MemberChange",
     "NewArtifact",
     "NewDependency",
+    "NewExclusionWindow",
     "NewInvitation",
     "NewMachineKey",
     "NewProject",

@@ -1,5 +1,6 @@
 """What the API sends, typed; docs/openapi.json has every meaning."""
 
+from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
     CascadeAnalysis,
     DivergenceReport,
@@ -45,6 +46,8 @@ __all__ = [
     "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
+    "ExclusionWindow",
+    "HolidayCalendar",
     "Incident",
     "Invitation",
     "MachineKey",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
@@ -122,3 +123,23 @@ def test_people_and_keys_are_looked_after(client: Client, team: Team, open_: Ope
     assert client.change_me("Ann Other")["full_name"] == "Ann Other"
     assert client.change_organization(client.organization(), timezone="Europe/Vienna")["version"] == 2
     assert client.alarm_budget()["alarms_per_year"] == client.organization()["alarms_per_year"] == 1
+
+
+def test_hours_and_days_are_taken_out_and_given_back(client: Client, team: Team):
+    project = client.create_project(team.workspace, "Checkout", PROBLEM)["id"]
+    begins, ends = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (10, 12))
+    windows = [
+        client.create_exclusion(project, begins, ends, "INCIDENT", "no database", idempotency_key="once")
+        for _ in range(2)
+    ]
+    assert list(client.exclusions(project, since=begins, until=ends)) == windows[:1]
+    client.take_back_exclusion(windows[0])
+    assert list(client.exclusions(project)) == []
+    [kept] = client.exclusions(project, include_removed=True, sort="created_at")
+    assert kept == client.exclusion(project, kept["id"])
+    put = client.put_holidays(
+        project, {date(2026, 12, 24): "closed"}, country="AT", first_year=2026, last_year=2026
+    )
+    assert put == client.holidays(project)
+    assert {each["day"] for each in put["holidays"]} > {"2026-12-24", "2026-10-26"}
+    assert client.put_holidays(project)["holidays"] == []

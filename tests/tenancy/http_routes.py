@@ -103,6 +103,19 @@ ROUTES = {
     "GET /v1/assumptions/{assumption_id}": _reads(),
     "GET /v1/projects/{project_id}/otlp-mapping": _reads(),
     "PUT /v1/projects/{project_id}/otlp-mapping": _edits({"defaults": False}),
+    "GET /v1/projects/{project_id}/exclusions": _reads(),
+    "POST /v1/projects/{project_id}/exclusions": _edits(
+        {
+            "starts_at": "2026-11-01T10:00:00Z",
+            "ends_at": "2026-11-01T12:00:00Z",
+            "kind": "INCIDENT",
+            "reason": "the database was away",
+        }
+    ),
+    "GET /v1/projects/{project_id}/exclusions/{exclusion_id}": _reads(),
+    "DELETE /v1/projects/{project_id}/exclusions/{exclusion_id}": _edits(),
+    "GET /v1/projects/{project_id}/holidays": _reads(),
+    "PUT /v1/projects/{project_id}/holidays": _edits({"days": [{"day": "2026-12-24", "name": "closed"}]}),
     "GET /v1/projects/{project_id}/telemetry": _reads(),
     "GET /v1/projects/{project_id}/series": _reads(),
     "GET /v1/divergence-reports": _reads(*_LIST),
@@ -141,6 +154,7 @@ IDS = {
     "artifact_id": "artifact",
     "assumption_id": "assumption",
     "report_id": "report",
+    "exclusion_id": "window",
     "key_id": "key",
     "user_id": "member",
     "invitation_id": "invitation",
