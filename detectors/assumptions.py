@@ -84,6 +84,11 @@ class Assumption(BaseModel):
         return Kind.RATE if self.unit == SHARE else KINDS[self.metric_name]
 
     @property
+    def series_cohort(self) -> str:
+        """The cohort whose Telemetry it is about, '' for all of them: a share is one of all."""
+        return "" if self.unit == SHARE else self.cohort
+
+    @property
     def bounds(self) -> Bounds:
         """What is allowed, in `unit`."""
         return Bounds.of(self.operator, self.value, self.tolerance, self.tolerance_kind)

@@ -47,7 +47,7 @@ class Window:
         """
         return (
             self.metric_name in {None, item.metric_name}
-            and _meet(self.cohort, item.cohort)
+            and _meet(self.cohort, item.series_cohort)
             and _meet(self.feature, item.feature)
         )
 

@@ -94,7 +94,7 @@ async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> lis
 async def series(connection: Connection, item: Watched, start: datetime, end: datetime) -> list[HourRow]:
     """Return the Telemetry rows in [start, end) that an assumption is about.
 
-    One without a cohort is about all cohorts, one without a feature about all features.
+    One without a cohort, or about a share, is about all cohorts; one without a feature about all features.
     """
     metric = item.assumption.metric_name
     rows = await connection.fetch(
@@ -109,7 +109,7 @@ async def series(connection: Connection, item: Watched, start: datetime, end: da
         str(metric),
         start,
         end,
-        item.assumption.cohort,
+        item.assumption.series_cohort,
         item.assumption.feature,
     )
     return [_hour(metric, row) for row in rows]

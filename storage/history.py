@@ -23,7 +23,7 @@ async def hours(connection: Connection, item: Watched, start: datetime, end: dat
         str(item.assumption.metric_name),
         start,
         end,
-        item.assumption.cohort,
+        item.assumption.series_cohort,
         item.assumption.feature,
         list(SOURCES),
     )
