@@ -6,18 +6,21 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cli.applying import plan
 from cli.applying.file import ApplyFile, ArtifactEntry, ProjectEntry
 from cli.applying.mistakes import FileMistakesError
 from detectors.assumptions import ContentError
+from storage.database import refusal
 from storage.entities import agreement, approval, artifacts, projects, workspaces
 from storage.entities.artifacts import Name
 from storage.tables import Artifact
 from storage.tables.product import LIVE_STATUSES
 from storage.tenancy import Claims
 
+CIRCLE = "AG007"
 Change = Literal["created", "changed", "unchanged"]
 
 
@@ -191,7 +194,16 @@ class _ProjectRun:
     async def _relink(self) -> None:
         """Let every latest version rest on the latest ones: a new version takes its dependants along."""
         for name, others in self.rests_on.items():
-            await artifacts.link(self.session, self.latest[name], [self.latest[other].id for other in others])
+            grounds = [self.latest[other].id for other in others]
+            try:
+                async with self.session.begin_nested():
+                    await artifacts.link(self.session, self.latest[name], grounds)
+            except DBAPIError as error:
+                refused = refusal(error)
+                if refused is None or refused.sqlstate != CIRCLE:
+                    raise
+                # The file has none: one goes through a version that is in force until another is approved.
+                raise FileMistakesError([f"{self.place}.artifacts: {refused.message}"]) from error
 
 
 @dataclass(frozen=True)

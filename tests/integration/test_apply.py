@@ -336,6 +336,21 @@ def test_a_missing_file_is_a_mistake_too(acme: Augentis, tmp_path: Path):
     assert mistakes(acme, tmp_path / "none.yaml")[0].startswith("cannot be read")
 
 
+def test_a_dependency_turns_round_when_the_version_that_says_otherwise_is_replaced(
+    acme: Augentis, tmp_path: Path
+):
+    assert acme("apply", write(tmp_path, artifact(depends_on=["b"]), artifact("b"))) == Exit.DONE
+
+    def turned(*, approve: bool) -> Path:
+        free = artifact(depends_on=[], approve=approve)
+        return write(tmp_path, free, artifact("b", depends_on=["prd"], approve=approve))
+
+    assert mistakes(acme, turned(approve=False)) == [
+        "projects[0].artifacts: the artifact would rest on itself: PRD/b v2 -> PRD/prd v2 -> PRD/b v1"
+    ]
+    assert acme("apply", turned(approve=True)) == Exit.DONE, acme.err
+
+
 def test_names_that_contradict_are_refused(acme: Augentis, tmp_path: Path):
     acme("apply", write(tmp_path, artifact(), artifact("code", type="CODE_BACKEND", depends_on=["prd"])))
     assert mistakes(acme, write(tmp_path, artifact(), artifact())) == [
