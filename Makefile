@@ -37,8 +37,8 @@ test-system: .venv/.system ## tests on Debian's PostgreSQL 15, which is installe
 bench: .venv/.dev ## samples/s beside the limit
 	@$(BIN)/python -m benchmarks.throughput
 
-bench-detection: .venv/.dev ## what the daily test costs and finds, simulated
-	@$(BIN)/python -m benchmarks.detection
+bench-detection: .venv/.dev .venv-river/.river ## what detection costs and finds, simulated (SERIES=200, a cell)
+	@$(BIN)/python -m benchmarks.detection --series $(or $(SERIES),200)
 
 bench-tenancy: .venv/.dev ## what a list page costs, and row-level security of it
 	@$(BIN)/python -m benchmarks.tenancy
@@ -73,10 +73,11 @@ lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versi
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	$(COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
 	$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
+	$(COMPILE) benchmarks/detection/requirements.in -o benchmarks/detection/requirements.txt
 	$(BIN)/python -m cli.stack.lock_jars
 
 clean: ## remove the virtualenvs and caches
-	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-river .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stack: requirements/bootstrap.txt requirements/stack.txt requirements/install.sh pyproject.toml
@@ -94,6 +95,11 @@ clean: ## remove the virtualenvs and caches
 .venv-peers/.peers: .venv/.dev benchmarks/peers/requirements.txt
 	@$(BIN)/python -m venv --clear .venv-peers
 	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r benchmarks/peers/requirements.txt
+	@touch $@
+
+.venv-river/.river: .venv/.dev benchmarks/detection/requirements.txt
+	@$(BIN)/python -m venv --clear .venv-river
+	@$(BIN)/uv pip install --quiet --python .venv-river/bin/python --require-hashes -r benchmarks/detection/requirements.txt
 	@touch $@
 
 .venv/.fuzz: .venv/.dev requirements/fuzz.txt
