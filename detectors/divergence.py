@@ -90,7 +90,12 @@ _NAMES = {
     Metric.ERROR_RATE: "the error rate",
     Metric.USER_ADOPTION: "adoption",
 }
-_CLAIMS = {Operator.AT_LEAST: "at least", Operator.AT_MOST: "at most", Operator.WITHIN: "about"}
+CLAIMS = {Operator.AT_LEAST: "at least", Operator.AT_MOST: "at most", Operator.WITHIN: "about"}
+
+
+def subject(metric: Metric, *, cohort: str = "", feature: str = "") -> str:
+    """Return what is measured, in words: adoption of F12 among mainstream."""
+    return _NAMES[metric] + (f" of {feature}" if feature else "") + (f" among {cohort}" if cohort else "")
 
 
 def sentence(
@@ -109,9 +114,9 @@ def sentence(
     For example: We assumed that adoption of F12 among mainstream is at least 60 %; in production it is 42 %,
     30 % lower.
     """
-    subject = _NAMES[metric] + (f" of {feature}" if feature else "") + (f" among {cohort}" if cohort else "")
     return (
-        f"We assumed that {subject} is {_CLAIMS[operator]} {_amount(assumed, unit)}; "
+        f"We assumed that {subject(metric, cohort=cohort, feature=feature)} is "
+        f"{CLAIMS[operator]} {_amount(assumed, unit)}; "
         f"in production it is {_amount(actual, unit)}{_difference(operator, gap)}."
     )
 

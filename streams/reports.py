@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from detectors.assumptions import Assumption
 from detectors.course import ESTIMATED, Evidence
-from detectors.divergence import classify, relative_gap, sentence
+from detectors.divergence import classify, relative_gap
 from detectors.series import HourRow, users_of
 from detectors.tiers import telemetry_tier, tier_delta
+from detectors.wording import amount, said
 from storage import findings
 from storage.detection import Watched
 from storage.findings import Report
@@ -55,8 +55,8 @@ def make_report(
         metric_name=str(assumption.metric_name),
         cohort=assumption.cohort,
         feature=assumption.feature,
-        assumed_value=f"{assumption.value:.4g} {unit}",
-        actual_value=f"{value:.4g} {unit}",
+        assumed_value=amount(assumption.value, unit),
+        actual_value=amount(value, unit),
         assumed_number=assumption.value,
         actual_number=value,
         unit=unit,
@@ -65,7 +65,7 @@ def make_report(
         telemetry_evidence_tier=str(tier),
         tier_delta=delta,
         classification=str(classify(gap, delta)),
-        summary=_sentence(assumption, value, gap),
+        summary=said(assumption, value, gap),
         e_value=evidence.e_value,
         threshold=evidence.threshold,
         interval_low=low,
@@ -105,16 +105,3 @@ def digest(rows: Sequence[HourRow]) -> str:
     lines = sorted((row.hour, row.cohort, row.feature, row.revision) for row in rows)
     text = "".join(f"{json.dumps([hour.isoformat(), *rest])}\n" for hour, *rest in lines)
     return sha256(text.encode()).hexdigest()
-
-
-def _sentence(assumption: Assumption, value: float, gap: float) -> str:
-    return sentence(
-        assumption.metric_name,
-        assumption.operator,
-        assumption.value,
-        value,
-        gap,
-        unit=assumption.unit,
-        cohort=assumption.cohort,
-        feature=assumption.feature,
-    )

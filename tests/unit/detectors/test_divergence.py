@@ -44,22 +44,29 @@ def test_the_gap_is_a_share_of_what_was_assumed(claim, actual, gap):
 COSMETIC, MINOR, MAJOR = Classification
 
 
+UNDER = [COSMETIC] * 5
+FROM = [COSMETIC, MINOR, MINOR, MAJOR, MAJOR]
+
+
 @pytest.mark.parametrize(
-    ("gap", "delta", "expected"),
+    ("gap", "by_tier_delta"),
     [
-        (-0.1999, 4, COSMETIC),
-        (-0.2, 1, MINOR),
-        (0.2, 2, MINOR),
-        (0.2, 3, MAJOR),
-        ((0.56 - 0.7) / 0.7, 3, MAJOR),  # 0.19999999999999987 in binary fractions
-        (inf, 4, MAJOR),
-        (0.9, 0, COSMETIC),
-        (inf, 0, COSMETIC),
-        (0, 4, COSMETIC),
+        (0, UNDER),
+        (0.19999, UNDER),
+        (-0.19999, UNDER),
+        (0.199999999, UNDER),
+        (0.2, FROM),
+        (-0.2, FROM),
+        ((0.56 - 0.7) / 0.7, FROM),  # 0.19999999999999987 in binary fractions
+        ((48 - 60) / 60, FROM),
+        (0.20001, FROM),
+        (-1, FROM),
+        (inf, FROM),
+        (-inf, FROM),
     ],
 )
-def test_classification_at_its_boundaries(gap, delta, expected):
-    assert classify(gap, delta) is expected
+def test_classification_at_its_boundaries_and_each_tier_delta(gap, by_tier_delta):
+    assert [classify(gap, delta) for delta in range(5)] == by_tier_delta
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 4))
@@ -69,21 +76,22 @@ def test_a_wider_gap_is_never_less_bad(one, two, delta):
     assert order.index(classify(near, delta)) <= order.index(classify(wide, delta))
 
 
+SKIP, REEXECUTE, FULL_REDESIGN = Recommendation
+MODULES = (0, 2, 3, 5, 6, 100)
+
+
 @pytest.mark.parametrize(
-    ("delta", "modules", "expected"),
+    ("delta", "by_modules"),
     [
-        (3, 6, Recommendation.FULL_REDESIGN),
-        (3, 5, Recommendation.REEXECUTE),
-        (2, 6, Recommendation.REEXECUTE),
-        (2, 0, Recommendation.REEXECUTE),
-        (1, 3, Recommendation.REEXECUTE),
-        (1, 2, Recommendation.SKIP),
-        (0, 100, Recommendation.REEXECUTE),
-        (0, 0, Recommendation.SKIP),
+        (0, [SKIP, SKIP, REEXECUTE, REEXECUTE, REEXECUTE, REEXECUTE]),
+        (1, [SKIP, SKIP, REEXECUTE, REEXECUTE, REEXECUTE, REEXECUTE]),
+        (2, [REEXECUTE] * 6),
+        (3, [REEXECUTE] * 4 + [FULL_REDESIGN] * 2),
+        (4, [REEXECUTE] * 4 + [FULL_REDESIGN] * 2),
     ],
 )
-def test_the_specifications_decision_logic(delta, modules, expected):
-    assert recommend(delta, modules) is expected
+def test_the_specifications_decision_logic_at_its_boundaries(delta, by_modules):
+    assert [recommend(delta, modules) for modules in MODULES] == by_modules
 
 
 def test_every_metric_has_a_type_by_default():
