@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from detectors import series
-from detectors.assumptions import Assumption
+from detectors import mix, series
+from detectors.assumptions import SHARE, Assumption
 from detectors.days import DayBatch
 from detectors.exclusions import Exclusions
 from detectors.local_days import hours_of
@@ -17,11 +17,17 @@ def day_batch(
     item: Assumption, day: date, rows: Sequence[HourRow], exclusions: Exclusions, zone: ZoneInfo
 ) -> DayBatch:
     """Return a day of what an assumption is about, from the rows of that day that are not taken out."""
-    batch = series.day_batch(item.metric_name, day, rows, zone)
+    batch = (
+        mix.day_batch(item.metric_name, item.cohort, day, rows, zone)
+        if item.unit == SHARE
+        else series.day_batch(item.metric_name, day, rows, zone)
+    )
     taken_out = frozenset(hour for hour in hours_of(day, zone) if exclusions.covers(hour))
     return replace(batch, excluded=taken_out) if taken_out else batch
 
 
-def actual(item: Assumption, rows: Sequence[HourRow]) -> float | None:
+def actual(item: Assumption, rows: Sequence[HourRow], zone: ZoneInfo) -> float | None:
     """Return the value over all rows together, in the assumption's unit; None where they hold none."""
+    if item.unit == SHARE:
+        return mix.actual(item.metric_name, item.cohort, rows, zone)
     return series.actual(item.metric_name, rows)

@@ -166,7 +166,8 @@ class Examination:
     def _look(self, breach: Breach, rows: Sequence[HourRow], day: date) -> list[Report]:
         begins, ends = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone), self._ends(day)
         known = [row for row in rows if row.hour < ends]
-        value = readings.actual(self._item.assumption, [row for row in known if row.hour >= begins])
+        week = [row for row in known if row.hour >= begins]
+        value = readings.actual(self._item.assumption, week, self._zone)
         if value is None:
             return []
         return [make_report(self._item, known, value, breach.detected_at, breach.evidence)]

@@ -23,8 +23,8 @@ PRICE = DivergenceType.PRICING_ELASTICITY_MISS
         (
             *(ADOPTION, MISSED, 42, -0.3),
             (
-                "We assumed that adoption of F12 among mainstream is at least 60 %; in production it is 42 %, "
-                "30 % lower."
+                "We assumed that adoption of F12 among mainstream is at least 60 %; "
+                "in production it is 42 %, 30 % lower."
             ),
         ),
         (
@@ -61,8 +61,8 @@ PRICE = DivergenceType.PRICING_ELASTICITY_MISS
         (
             *(ELASTICITY, PRICE, -0.5, 0.58),
             (
-                "We assumed that the price elasticity of hourly use is at most -1.2; in production it is -0.5: "
-                "10 % on the price moves it by -4.7 %, not by -11 %."
+                "We assumed that the price elasticity of hourly use is at most -1.2; "
+                "in production it is -0.5: 10 % on the price moves it by -4.7 %, not by -11 %."
             ),
         ),
     ],
