@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,11 @@ def test_the_example_can_be_applied_as_it_is_and_again(acme: Augentis, database:
 
     assert acme("apply", EXAMPLE) == Exit.DONE
     assert acme.out.splitlines()[0] == "unchanged project Checkout"
+
+    page = (ROOT / "docs" / "cascade.md").read_text()
+    [command] = [line for line in page.splitlines() if line.startswith("    augentis cascade")]
+    assert acme(*command.split()[1:]) == Exit.DONE
+    assert textwrap.indent(acme.out, "    ") in page, "docs/cascade.md shows what it prints"
 
 
 @pytest.mark.parametrize(
