@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.detection import ours
-from benchmarks.detection.cases import YEAR, Case
-from benchmarks.detection.counting import FIRST_MONTH, HOURS, Delays, Rate, Said, delays, false_alarms
+from benchmarks.detection.cases import Case
+from benchmarks.detection.counting import FIRST_MONTH, HOURS, Delays, Rate, Said, delays
 from benchmarks.detection.course import DRIFT_FROM, MONTH
 from benchmarks.detection.series import simulate
 
@@ -26,20 +26,24 @@ class Drifted:
     gap: float
 
 
+def _told(case: Case, count: int) -> Said:
+    return ours.said(case, simulate(case, count))
+
+
 def drift(case: Case, count: int) -> Drifted:
-    found = delays(ours.said(simulate(case, count)), DRIFT_FROM, case.days)
+    found = delays(_told(case, count), DRIFT_FROM, case.days)
     return Drifted(found, case.drift * found.median / MONTH)
 
 
 def fast(case: Case, count: int) -> Delays:
     """Return the delays, to the hour, of a break at noon."""
     assert case.at is not None
-    return delays(ours.said(simulate(case, count)), case.at, case.days, step=1)
+    return delays(_told(case, count), case.at, case.days, step=1)
 
 
-def ramp(case: Case, grace: int, count: int) -> float:
-    """Return the share of series whose climb to the bound is told as a breach, `grace` days ignored."""
-    said = ours.said(simulate(case, count), begin=grace)
+def ramp(case: Case, count: int) -> float:
+    """Return the share of series whose climb to the bound is told as a breach."""
+    said = _told(case, count)
     return sum(bool(len(starts)) for starts in said.starts) / count
 
 
@@ -55,7 +59,10 @@ def recovery(gap: float, phi: float, count: int) -> Recovery:
     lasting = Case(f"lasting {gap:.0%}, phi {phi:g}", phi, at=0, gap=gap)
     mended = replace(lasting, name=f"mended {gap:.0%}, phi {phi:g}", at=BROKEN_FROM, until=MENDED_AT)
     mended = replace(mended, days=MENDED_AT + WATCHED)
-    return Recovery(_flaps(ours.said(simulate(lasting, count))), _over(ours.said(simulate(mended, count))))
+    return Recovery(
+        _flaps(_told(lasting, count)),
+        _over(_told(mended, count)),
+    )
 
 
 def _flaps(said: Said) -> Rate:
@@ -93,14 +100,8 @@ def budget(phis: tuple[float, ...], alarms_per_year: float, count: int) -> Budge
     starts = [
         told
         for case in cases
-        for told in ours.said(simulate(case, each), alarms_per_year / ASSUMPTIONS).starts
+        for told in ours.said(case, simulate(case, each), alarms_per_year / ASSUMPTIONS).starts
     ]
     hours = np.concatenate(starts)
     early = int((hours <= FIRST_MONTH * HOURS).sum())
     return Budget(Rate(early, years, 0, 1), Rate(len(hours) - early, years, 0, 1))
-
-
-def sound(case: Case, count: int) -> Rate:
-    """Return the false alarms of our test alone."""
-    assert case.days == YEAR
-    return false_alarms(ours.said(simulate(case, count)), case.days)

@@ -69,7 +69,7 @@ def block(
 ) -> Block:
     """Run one block of `count` series a cell; with `tuned` the rivals take part."""
     sound = simulate(case, count)
-    said = {OURS: ours.said(sound)}
+    said = {OURS: ours.said(case, sound)}
     rate = false_alarms(said[OURS], case.days)
     others = _others(case, rate, _MORE * count, tuned, against_oracle=against_oracle)
     said |= others(sound)
@@ -78,7 +78,7 @@ def block(
     for at, gap in breaks:
         broken = case.broken(at, gap)
         series = simulate(broken, count)
-        said = {OURS: ours.said(series)} | others(series)
+        said = {OURS: ours.said(broken, series)} | others(series)
         found[at, gap] = {name: delays(each, at, broken.days) for name, each in said.items()}
     return Block(case, rates, found)
 

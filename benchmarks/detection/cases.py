@@ -20,6 +20,8 @@ class Case:
     Amplitudes are shares of the bound. `mixed` draws bound, traffic, wobble and cycles of each series at
     random (generator M), else all are alike (B). From day `at` on the level is `gap` beyond the bound;
     `drift` moves it so much a month beyond from day 90 on; `inside` is how far within it is all the time.
+
+    Our test is told so much: `taken_out`, the holidays; `slow`, that the metric is; `grace`, days to wait.
     """
 
     name: str
@@ -46,6 +48,9 @@ class Case:
     gaps: bool = False
     outliers: float | None = None
     holidays: int = 0
+    taken_out: bool = False
+    slow: bool = False
+    grace: int = 0
     swing: float = 0.0
     swing_days: int = YEAR
 

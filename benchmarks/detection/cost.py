@@ -53,11 +53,12 @@ def _vectorised(series: Series, run: Callable[[Series], object], state: str) -> 
 
 def _ours(series: Series) -> dict[str, Cost]:
     begun = time.perf_counter()
-    for state, _ in ours.verdicts(ours.watched(series), ours.days_of(series)):
+    case = Case("cost")
+    for state, _ in ours.verdicts(ours.watched(case, series), ours.days_of(case, series)):
         size = len(json.dumps(state.to_json()))
     many = _per_day(series, begun)
-    one, begun = simulate(Case("cost"), 1), time.perf_counter()
-    for _ in ours.verdicts(ours.watched(one), ours.days_of(one)):
+    one, begun = simulate(case, 1), time.perf_counter()
+    for _ in ours.verdicts(ours.watched(case, one), ours.days_of(case, one)):
         pass
     return {
         "ours": Cost(size, many, "all at once"),

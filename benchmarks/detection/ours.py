@@ -2,41 +2,39 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from benchmarks.detection.counting import HOURS, Said
-from benchmarks.detection.noise import Floats
+from benchmarks.detection.cases import Case
+from benchmarks.detection.counting import Said
+from benchmarks.detection.noise import Flags, Floats
 from benchmarks.detection.series import Series
 from detectors.assumptions import Assumption
 from detectors.bounds import Operator
 from detectors.sequential import ALARMS_PER_YEAR, Days, State, Test, Tests, Verdicts, fold_many
 
 MONDAY = date(2024, 1, 1)
+_BEGIN = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 
 
-def watched(series: Series, alarms_per_year: float = ALARMS_PER_YEAR) -> Tests:
+def watched(case: Case, series: Series, alarms_per_year: float = ALARMS_PER_YEAR) -> Tests:
     """Return the test of each series, about its own bound."""
     operator = Operator.AT_LEAST if series.sign > 0 else Operator.AT_MOST
-    return Tests.of(
-        [
-            Test.of(
-                Assumption(key="a", metric_name=series.metric, operator=operator, value=bound),
-                alarms_per_year,
-            )
-            for bound in series.bounds.tolist()
-        ]
-    )
+    made = [
+        Assumption(key="a", metric_name=series.metric, operator=operator, value=bound, slow=case.slow)
+        for bound in series.bounds.tolist()
+    ]
+    return Tests.of([Test.of(each, alarms_per_year) for each in made])
 
 
-def days_of(series: Series, *, holidays: bool = False) -> Iterator[Days]:
-    """Yield the days, of all series each; with `holidays` these are taken out."""
+def days_of(case: Case, series: Series) -> Iterator[Days]:
+    """Yield the days that are folded, of all series each."""
     values = np.nan_to_num(series.values)
-    for number in range(values.shape[1]):
+    for number in range(case.grace, case.days):
         day = Days.of_hours(MONDAY + timedelta(number), values[:, number], series.weights[:, number])
         off = series.holidays[:, number, None] & np.ones_like(day.excluded)
-        yield replace(day, excluded=off) if holidays else day
+        yield replace(day, excluded=off) if case.taken_out else day
 
 
 def verdicts(tests: Tests, days: Iterator[Days]) -> Iterator[tuple[State, Verdicts]]:
@@ -47,22 +45,18 @@ def verdicts(tests: Tests, days: Iterator[Days]) -> Iterator[tuple[State, Verdic
         yield state, said
 
 
-def said(
-    series: Series,
-    alarms_per_year: float = ALARMS_PER_YEAR,
-    *,
-    begin: int = 0,
-    holidays: bool = False,
-) -> Said:
-    """Return what the test says; days before `begin` are not folded (a launch grace)."""
-    days = [day for number, day in enumerate(days_of(series, holidays=holidays)) if number >= begin]
-    told = [each for _, each in verdicts(watched(series, alarms_per_year), iter(days))]
-    notify = np.array([each.notify for each in told]).T
-    resolve = np.array([each.resolve for each in told]).T
-    ends_of_days = (np.arange(len(days)) + begin + 1.0) * HOURS
-    starts = tuple(ends_of_days[row] for row in notify)
-    over = tuple(ends_of_days[row] for row in resolve)
+def said(case: Case, series: Series, alarms_per_year: float = ALARMS_PER_YEAR) -> Said:
+    """Return what the test says, both lanes of it."""
+    tests = watched(case, series, alarms_per_year)
+    told = [each for _, each in verdicts(tests, days_of(case, series))]
+    hours = (np.array([each.at for each in told]).T - _BEGIN) / 3600
+    starts = _picked(hours, np.array([each.notify for each in told]).T)
+    over = _picked(hours, np.array([each.resolve for each in told]).T)
     return Said(starts, tuple(_open(*pair) for pair in zip(starts, over, strict=True)))
+
+
+def _picked(hours: Floats, which: Flags) -> tuple[Floats, ...]:
+    return tuple(row[picked] for row, picked in zip(hours, which, strict=True))
 
 
 def _open(starts: Floats, over: Floats) -> Floats:

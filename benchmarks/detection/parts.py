@@ -30,6 +30,7 @@ STRESS = (
     Case("heavy tails (t, 3 df)", noise=heavy_tails),
     Case("monthly swing of 2 %", swing=0.02, swing_days=30),
     Case("ten holidays a year, 10 % lower", holidays=10),
+    Case("the same, taken out", holidays=10, taken_out=True),
     Case("AR(.5) + AR(.98)", noise=mixture),
     Case("long memory", noise=long_memory),
     Case("variance doubles half way", noise=doubling),
@@ -37,8 +38,13 @@ STRESS = (
 )
 SMALL = tuple((90, gap) for gap in (0.02, 0.03, 0.04))
 DRIFTS = tuple(Case(f"drift, {rate:.0%} a month", drift=rate, days=300) for rate in (0.01, 0.03))
-RAMP = Case("climbs from 60 to 100 % in 20 days", value_from=0.6, days=90)
-GRACES = (0, 7, 10, 21)
+RAMPS = tuple(
+    Case(f"climbs from 60 to 100 % in 20 days, grace {grace}", value_from=0.6, days=90, grace=grace)
+    for grace in (0, 7, 10, 21)
+)
+SLOW = tuple(
+    Case(f"{kind}, phi 0.95, declared slow", 0.95, mixed=kind == "M", slow=True) for kind in ("B", "M")
+)
 GROSS = tuple(Case(f"gross, {gap:.0%}", at=NOON, gap=gap, days=100) for gap in (0.2, 0.3, 0.5, 0.8))
 MENDED = tuple((gap, phi) for gap in (0.05, 0.1) for phi in (0.0, 0.8, 0.95))
 ORGANIZATIONS = ((0.0, 0.5, 0.8), (0.95,))
@@ -64,12 +70,12 @@ def jobs(count: int, tuned: Tuned) -> list[Job]:
     small = Case("small breaches, phi 0.8")
     return [
         *(Job("rivals", case.name, partial(block, case, count, BREAKS, tuned=tuned)) for case in rivals),
-        *(Job("mixed", case.name, partial(block, case, count, BREAKS)) for case in mixed),
+        *(Job("mixed", case.name, partial(block, case, count, BREAKS)) for case in (*mixed, *SLOW)),
         *(Job("metrics", case.name, partial(block, case, count, LATER)) for case in metrics),
         *(Job("stress", case.name, partial(alone, case, breaks=((90, 0.1),))) for case in STRESS),
         Job("small", small.name, partial(block, small, count, SMALL)),
         *(Job("drift", case.name, partial(drift, case, count)) for case in DRIFTS),
-        *(Job("ramp", f"{RAMP.name}, grace {grace}", partial(ramp, RAMP, grace, count)) for grace in GRACES),
+        *(Job("ramp", case.name, partial(ramp, case, count)) for case in RAMPS),
         *(Job("fast", case.name, partial(fast, case, count)) for case in GROSS),
         *(
             Job("recovery", f"{gap:.0%}, phi {phi:g}", partial(recovery, gap, phi, count))
