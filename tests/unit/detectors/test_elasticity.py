@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
-from math import exp, log, sqrt
-from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -16,41 +14,7 @@ from detectors.bounds import Operator
 from detectors.elasticity import LEAST_DAYS, NO_CHANGE, TOO_EARLY, Path, PricedDay, Test, Verdict, verdicts
 from detectors.verdicts import Status
 from metrics.names import Metric
-
-START = date(2026, 1, 5)  # a Monday
-
-
-def demand(
-    prices: Sequence[float],
-    elasticity: float,
-    *,
-    seed: int = 9_400_000,
-    deviation: float = 0.03,
-    phi: float = 0.3,
-    trend: float = 0.0,
-) -> list[PricedDay]:
-    """Days of AR(1) noise, weekends a fifth lower, about what the elasticity makes of the price."""
-    random = Random(seed)
-    wobble, days = random.gauss(0, deviation), []
-    for number, price in enumerate(prices):
-        usual = -0.2 * (number % 7 >= 5) + trend / 30 * number
-        level = 500 * exp(usual + wobble + elasticity * log(price / 10))
-        days.append(PricedDay(START + timedelta(days=number), price, level))
-        wobble = phi * wobble + random.gauss(0, deviation * sqrt(1 - phi**2))
-    return days
-
-
-def assumed(operator: str = "<=", value: float = -1.2, tolerance: float = 0.0) -> Test:
-    return Test.of(
-        Assumption(
-            key="response",
-            metric_name=Metric.FEATURE_USAGE,
-            operator=Operator(operator),
-            value=value,
-            unit="elasticity",
-            tolerance=tolerance,
-        )
-    )
+from tests.unit.detectors.prices import START, TEN_DEARER, assumed, demand
 
 
 def follow(test: Test, days: Iterable[PricedDay], alarms: float = 0.1) -> list[Verdict]:
@@ -62,9 +26,6 @@ def events(found: Sequence[Verdict]) -> list[tuple[int, str]]:
     first = [(0, str(found[0].status))]
     changes = [(n, str(b.status)) for n, (a, b) in enumerate(pairwise(found), 1) if a.status != b.status]
     return first + changes
-
-
-TEN_DEARER = [10.0] * 60 + [11.0] * 60
 
 
 @pytest.mark.parametrize(
