@@ -81,7 +81,7 @@ class Standing:
 
     `verdict` is the last that said something; `days` are those that did, `revisions` the sum of the
     revisions of all Telemetry folded. `breaches` are the one that lasts, and those that ended
-    on that day or are still settling.
+    on that day.
     """
 
     through: date
@@ -134,8 +134,8 @@ def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, set
     Raises:
         ValueError: the day is not after the last one folded.
     """
-    standing = replace(standing, breaches=tuple(e for e in standing.breaches if _matters(e, batch.day)))
-    standing = _out_of_history(test, standing, batch, setting)
+    lasting = tuple(each for each in standing.breaches if each.ended_at is None)
+    standing = _out_of_history(test, replace(standing, breaches=lasting), batch, setting)
     state, verdict = fold(test, standing.state, batch)
     spoke = verdict.status not in _SAYS_NOTHING
     days = standing.days + spoke
@@ -167,10 +167,6 @@ def _breach(test: Test, batch: DayBatch, verdict: Verdict, days: int, setting: S
     )
     historical = batch.day in setting.history and verdict.at not in setting.told
     return Breach(batch.day, verdict.at, evidence, historical)
-
-
-def _matters(breach: Breach, day: date) -> bool:
-    return breach.ended_at is None or day <= breach.day + SETTLING
 
 
 def _ended(standing: Standing, at: datetime, resolution: str) -> tuple[Breach, ...]:
