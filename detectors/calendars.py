@@ -4,6 +4,7 @@ What the library says of a day changes as it is corrected, of days that are past
 into days when it is put, and detection reads those.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -23,13 +24,14 @@ from pydantic import (
 YEARS = range(2000, 2101)
 MOST_YEARS = 10
 MOST_DAYS = 1000
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LANGUAGE = "en_US"
 """Of names: else they would be in whichever language the process's environment names."""
 
 
 def _spelt_out(value: object) -> object:
     # A number, or a time of some time zone, does not say which day is meant.
-    if isinstance(value, date) or (isinstance(value, str) and len(value) == len("2026-12-25")):
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
         return value
     raise ValueError("send a day as in 2026-12-25")
 

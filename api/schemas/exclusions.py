@@ -56,7 +56,7 @@ class NewExclusionWindow(Asked):
     def _is_soon_after(cls, ends_at: datetime, info: ValidationInfo) -> datetime:
         starts_at = info.data.get("starts_at")
         if starts_at is not None and ends_at <= starts_at:
-            raise ValueError("the window ends before it has begun: a time after starts_at is meant")
+            raise ValueError("a time after starts_at is meant")
         if starts_at is not None and ends_at - starts_at > LONGEST:
             raise ValueError(f"a window has {LONGEST.days} days at most")
         return ends_at

@@ -107,7 +107,7 @@ async def test_windows_are_found_by_the_time_they_reach_into(team: Team):
 @pytest.mark.parametrize(
     ("changed", "path", "message"),
     [
-        ({"ends_at": WINDOW["starts_at"]}, "body.ends_at", "ends before it has begun"),
+        ({"ends_at": WINDOW["starts_at"]}, "body.ends_at", "after starts_at is meant"),
         ({"ends_at": "2027-01-30T10:20:01Z"}, "body.ends_at", "90 days at most"),
         ({"starts_at": "2026-11-01"}, "body.starts_at", "send a time as in"),
         ({"kind": "HOLIDAY"}, "body.kind", "'INCIDENT', 'MIGRATION', 'LOAD_TEST' or 'OTHER'"),
