@@ -52,7 +52,6 @@ class ProjectDays:
     timezone: str
     first_event: datetime
     alarms_per_year: float
-    closed_through: datetime | None
     day_closed_through: date | None
 
 
@@ -60,11 +59,11 @@ async def project_days(connection: Connection, org_id: UUID, project_id: UUID) -
     """Return what days of a project are made of, None for a project without telemetry."""
     row = await connection.fetchrow(
         """SELECT o.timezone, min(w.first_event) AS first_event, o.alarms_per_year,
-                  c.closed_through, c.day_closed_through
+                  c.day_closed_through
            FROM organization o JOIN project_watermark w ON w.org_id = o.id AND w.project_id = $2
            LEFT JOIN project_clock c ON (c.org_id, c.project_id) = (o.id, w.project_id)
            WHERE o.id = $1
-           GROUP BY o.timezone, o.alarms_per_year, c.closed_through, c.day_closed_through""",
+           GROUP BY o.timezone, o.alarms_per_year, c.day_closed_through""",
         org_id,
         project_id,
     )

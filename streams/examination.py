@@ -33,7 +33,7 @@ from storage.findings import Report
 from storage.ledger import Connection
 from storage.standings import Saved
 from streams.alerts import Alert, due, severity
-from streams.news import News
+from streams.news import CORRECTED, News
 from streams.reports import make_report, shadow_until, test_begins
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ class Examination:
         breaches = {each.detected_at: each for standing in course for each in standing.breaches}
         alerts = await self._write(list(breaches.values()), course)
         last = course[-1].through
-        if taken_back:
-            await findings.supersede(
-                *(self._connection, self._item, self._ends(base.through), breaches, taken_back),
-                self._ends(last),
-            )
+        # Asked of every fold: it may have been taken back, and have waited, before this news.
+        await findings.supersede(
+            *(self._connection, self._item, self._ends(base.through), breaches),
+            *(taken_back or CORRECTED, self._ends(last)),
+        )
         if len(course) > 1 or taken_back or not self._item.remembered:
             await self._save(course, min(last, complete or last))
         return alerts

@@ -160,6 +160,20 @@ async def test_a_report_without_ground_is_superseded_and_one_that_has_it_again_i
     )
 
 
+async def test_a_report_whose_ground_went_in_steps_is_superseded_at_the_last(
+    connection: asyncpg.Connection, world: World, place: Place
+):
+    await write(connection, place, range(60, 8, -1), KEPT)
+    await write(connection, place, range(8, 0, -1), BROKEN)
+    await examine(connection, world, place, 1)
+    await write(connection, place, range(8, 4, -1), KEPT)
+    await examine(connection, world, place, 1, changed_from=day(8), more=True)
+    assert await reports(connection) == [("OPEN", None)]
+    await write(connection, place, range(4, 0, -1), KEPT)
+    await examine(connection, world, place, 1, changed_from=day(4))
+    assert await reports(connection) == [("SUPERSEDED", CORRECTED)]
+
+
 @pytest.mark.parametrize(("more", "opened"), [(True, []), (False, [("SUPERSEDED", CORRECTED)])])
 async def test_half_a_correction_proves_nothing(
     connection: asyncpg.Connection, world: World, place: Place, more: Any, opened: list[Any]
