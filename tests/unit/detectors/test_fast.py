@@ -83,6 +83,14 @@ def test_both_sides_of_a_corridor_are_watched():
     assert course(values, corridor(0.1))[1] == [[(30, 11, 1), (36, 11, 0)]]
 
 
+@pytest.mark.parametrize(("first", "side"), [(-0.8, 0), (0.8, 1)])
+def test_of_two_breaches_in_a_day_the_first_is_told(first, side):
+    values = calm(40)
+    values[0, 30, :12] += first
+    values[0, 30, 12:] -= first
+    assert course(values, corridor(0.1))[1] == [[(30, 8, side)]]
+
+
 def test_a_side_that_a_series_does_not_have_is_never_broken():
     sides = corridor(0.1)
     sides.bound[0, 1] = np.nan
