@@ -7,9 +7,10 @@ autocovariances of hourly residuals (lags 0 to 8, the tail continued as AR(1)) a
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from detectors.days import PLACES
-from detectors.rows import Bools, Floats, Ints, ratio
+from detectors.rows import Bools, Floats, Ints, columns, ratio
 
 LAGS = 8
 MEMORY = 120
@@ -20,8 +21,6 @@ ENOUGH = 24
 _PRIOR_DAYS = 3.0
 _HOURS = 24
 _LAG = np.arange(LAGS + 1)
-_EARLIER = LAGS + np.arange(PLACES) - _LAG[:, None]
-"""Where the hour `lag` before a place is, in the eight hours before place 0 and the 25 places (9, 25)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,21 +64,13 @@ class Hourly:
         """
         keep = np.where(days >= MEMORY, KEEP, 1.0)[:, None]
         today = np.where(there, residuals, np.nan)
-        known = np.concatenate([np.full_like(self.tail, np.nan), today], axis=1)
-        reach = self._before(last_hour)
-        known[:, : reach.shape[1]] = np.where(np.isnan(reach), known[:, : reach.shape[1]], reach)
-        now, past = _and_counts(today), _and_counts(known)
-        sums = (now[:, :, None, :] * past.take(_EARLIER, axis=-1)).sum(axis=-1)
+        # The 8 hours before place 0 and the 25 places: before a day of 24 hours the tail ends with place 0.
+        known = columns(self.tail, last_hour - PLACES - self.ended, LAGS + PLACES, np.nan)
+        known[:, LAGS:] = np.where(there, residuals, known[:, LAGS:])
+        earlier = sliding_window_view(_and_counts(known), PLACES, axis=-1)[..., ::-1, :]
+        sums = (_and_counts(today)[:, :, None, :] * earlier).sum(axis=-1)
         products, pairs = keep * self.products + sums[0], keep * self.pairs + sums[1]
         return Hourly(products, pairs, today[:, -LAGS:], last_hour)
-
-    def _before(self, last_hour: Ints) -> Floats:
-        """Return the tail at the places (S, 10) that it has before a day of 25, 24 or 23 hours."""
-        shift = self.ended - last_hour + PLACES
-        index = np.arange(LAGS + 2) - shift[:, None]
-        beside = (index < 0) | (index >= LAGS) | (shift < 0)[:, None]
-        found = np.take_along_axis(self.tail, np.where(beside, 0, index), axis=1)
-        return np.where(beside, np.nan, found)
 
     def day_variance(self, before: Floats, phi: Floats) -> Floats:
         """Return the long-run variance (S,) of the mean of 24 hours.
@@ -105,7 +96,7 @@ class Hourly:
 def _and_counts(residuals: Floats) -> Floats:
     """Return (2, ...): the residuals, 0 where missing, and 1 where they are there."""
     missing = np.isnan(residuals)
-    return np.stack([np.where(missing, 0.0, residuals), 1.0 - missing])
+    return np.array([np.where(missing, 0.0, residuals), ~missing])
 
 
 def _tail_ratio(covariances: Floats, variance: Floats, days: Floats, phi: Floats) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.autocovariance import Hourly
-from detectors.daymean import Bias, DayMean, day_mean, hour_weights
+from detectors.daymean import Bias, day_mean, hour_weights
 from detectors.grid import Days
 from detectors.level import STEP, Level
 from detectors.rows import Bools, Floats, Ints
@@ -26,10 +26,14 @@ same."""
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A day's mean (S,), less what is usual for its weekday, and its long-run standard deviation (S,)."""
+    """A day's mean (S,), less what is usual for its weekday, and its long-run standard deviation (S,).
+
+    `expected` (S,) is what its hours scatter about, less the same.
+    """
 
     mean: Floats
     deviation: Floats
+    expected: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +89,11 @@ class Baseline:
         today = day_mean(days.value / scales.unit[:, None] - offsets, there, weights, self.hourly)
         mean = today.mean + self.bias.correction
         value = mean - usual
-        hourly = self._hourly(today, mean, usual, days)
+        expected = self._expected(mean, usual)
+        residuals = today.clipped - expected[:, None]
+        hourly = self.hourly.fold(residuals, there, days.last_hour, self.days)
         variance = self._variance(hourly, weight, scales)
-        estimate = Estimate(value, np.sqrt(variance * np.maximum(1.0, 24 / today.effective)))
+        deviation = np.sqrt(variance * np.maximum(1.0, 24 / today.effective))
         differences = today.clipped + offsets - mean[:, None]
         learned = Baseline(
             days=self.days + 1,
@@ -99,19 +105,17 @@ class Baseline:
             bias=self.bias.fold(today.taken),
             day_variance=variance,
         )
-        return learned, estimate
+        return learned, Estimate(value, deviation, expected - usual)
 
     def restart_level(self, which: Bools) -> "Baseline":
         """Return the state that takes the next day of those series for the level, whatever it was before."""
         return replace(self, level=self.level.restart(which))
 
-    def _hourly(self, today: DayMean, mean: Floats, usual: Floats, days: Days) -> Hourly:
+    def _expected(self, mean: Floats, usual: Floats) -> Floats:
         expected = self.level.expected(mean) + usual
         # A day further off is a step, no wobble: it would hide itself in the scatter that it is judged by.
         limit = STEP * self._known_deviation()
-        expected = np.minimum(np.maximum(expected, mean - limit), mean + limit)
-        residuals = today.clipped - expected[:, None]
-        return self.hourly.fold(residuals, days.there, days.last_hour, self.days)
+        return np.minimum(np.maximum(expected, mean - limit), mean + limit)
 
     def _variance(self, hourly: Hourly, weight: Floats, scales: Scales) -> Floats:
         variance = self.level.blend(hourly.day_variance(self.day_variance, scales.phi))

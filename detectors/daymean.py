@@ -87,6 +87,6 @@ def _median(values: Floats, there: Bools) -> Floats:
     """Return the median (S,) of the hours that are there, at least one."""
     ordered = np.sort(np.where(there, values, np.inf), axis=-1)
     count = there.sum(axis=-1)
-    middle = np.stack([(count - 1) // 2, count // 2], axis=-1)
-    median: Floats = np.take_along_axis(ordered, middle, axis=-1).sum(axis=-1) / 2
+    rows = np.arange(len(count))
+    median: Floats = (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2]) / 2
     return median

@@ -5,8 +5,8 @@ fifth of it, and by several standard deviations of such means. How much these me
 themselves, so that no model of how hours hang together is needed; series with heavy tails, in which a few
 hours are often far off, need more deviations.
 
-Every array has a leading axis of series, and no series' result depends on its neighbours, to the last bit:
-sums over hours are additions of whole columns, never reductions whose order numpy may choose.
+Every array has a leading axis of series, and no series' result depends on its neighbours, to the last bit
+(see `detectors.rows`).
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ import numpy as np
 
 from detectors.autocovariance import KEEP, MEMORY
 from detectors.lanes import TAIL, WINDOWS, Breaches, Flags, Floats, Hours, Ints, Lanes, Sides
+from detectors.rows import columns, pick
 
 MARGIN = 0.2
 """How far beyond the bound, as a share of it."""
@@ -25,9 +26,11 @@ LEARNING_DAYS = 21
 DEAD_HOURS = 72
 """Hours after a breach in which none is told."""
 _PRESENT = 0.75
+"""Share of a window's hours that must be present: all 3, and so the one that tells; 9 of 12."""
 _MOST = (np.inf, 1.6)
 """Times what a window needs that an hour of it counts for at most: two thirds of 12 hours must be beyond, so
 that a few that are far off make no breach."""
+_NEARLY = 0.9
 _CLIP = 5.0
 _CLIP_FROM = 168
 """Windows after which an outlying one can be told: a week of them."""
@@ -44,22 +47,20 @@ class _Window:
 
 
 def watch(lanes: Lanes, hours: Hours, sides: Sides, armed: Flags) -> Breaches:
-    """Return the first gross breach of each series that is `armed` (series); the lanes stay as they are.
+    """Return the first gross breach of each series that is `armed`; the lanes stay as they are.
 
+    `armed` is (series), or (series, columns) where it is not the same for all hours.
     An hour's answer rests on that hour and those before it: the hours of half a day give the answer that the
     whole day will give.
     """
-    may = _may_speak(lanes, hours, armed)
     values, noise = _joined(lanes, hours)
-    column = np.full(len(armed), -1)
-    side = np.full(len(armed), -1)
-    for index in range(sides.bound.shape[1]):
-        sign, bound, effect = (each[:, index, None] for each in (sides.sign, sides.bound, sides.effect))
-        gross = may & _gross(lanes, sign * (bound - values), noise, effect)
-        found = np.where(gross.any(axis=1), gross.argmax(axis=1), -1)
-        earlier = (found >= 0) & ((column < 0) | (found < column))
-        column, side = np.where(earlier, found, column), np.where(earlier, index, side)
     short = _window(values, noise, 0)
+    may = _may_speak(lanes, hours, armed)
+    column, side = np.full(len(armed), -1), np.full(len(armed), -1)
+    rows = np.flatnonzero((may & _near(short, sides)).any(axis=1))
+    if len(rows):
+        suspect = pick(lanes, rows), values[rows], noise[rows], pick(sides, rows), may[rows]
+        column[rows], side[rows] = _first(*suspect)
     told, at = column >= 0, (np.arange(len(column)), np.maximum(column, 0))
     return Breaches(
         column=column,
@@ -67,6 +68,26 @@ def watch(lanes: Lanes, hours: Hours, sides: Sides, armed: Flags) -> Breaches:
         mean=np.where(told, short.mean[at], np.nan),
         deviation=np.where(told, np.sqrt(_variance(lanes, short, 0)[at]), np.nan),
     )
+
+
+def _near(short: _Window, sides: Sides) -> Flags:
+    """Say of each hour whether its short window is nearly a margin beyond a bound: few days have one."""
+    margin = _NEARLY * MARGIN * sides.effect
+    beyond = sides.sign[:, :, None] * (sides.bound[:, :, None] - short.mean[:, None, :])
+    near: Flags = np.any(beyond >= margin[:, :, None], axis=1)
+    return near
+
+
+def _first(lanes: Lanes, values: Floats, noise: Floats, sides: Sides, may: Flags) -> tuple[Ints, Ints]:
+    """Return the column of the first gross breach of each series, and its side; -1 for none."""
+    column, side = np.full(len(may), -1), np.full(len(may), -1)
+    for index in range(sides.bound.shape[1]):
+        sign, bound, effect = (each[:, index, None] for each in (sides.sign, sides.bound, sides.effect))
+        gross = may & _gross(lanes, sign * (bound - values), noise, effect)
+        found = np.where(gross.any(axis=1), gross.argmax(axis=1), -1)
+        earlier = (found >= 0) & ((column < 0) | (found < column))
+        column, side = np.where(earlier, found, column), np.where(earlier, index, side)
+    return column, side
 
 
 def deviations_needed(lanes: Lanes) -> list[Floats]:
@@ -125,16 +146,15 @@ def _moments(lanes: Lanes, residuals: Floats, noise: Floats) -> Floats:
         limit = np.where(known, _CLIP * np.sqrt(_mean_square(lanes, index)), np.inf)
         seen = ~np.isnan(window.mean) & ~np.isnan(residuals[:, TAIL:])
         square = np.where(seen, np.clip(window.mean, -limit, limit) ** 2, 0.0)
-        powers = (seen, square, square * square, np.where(seen, window.noise, 0.0))
-        for row, each in enumerate(powers):
-            moments[row, :, index] = _row_sums(each)
+        powers = np.array([seen, square, square * square, np.where(seen, window.noise, 0.0)])
+        moments[:, :, index] = powers.sum(axis=-1)
     return moments
 
 
 def _may_speak(lanes: Lanes, hours: Hours, armed: Flags) -> Flags:
     number = hours.first[:, None] + np.arange(hours.values.shape[1])
-    heard = armed & (lanes.days >= LEARNING_DAYS)
-    may: Flags = heard[:, None] & (number >= lanes.quiet_until[:, None]) & ~np.isnan(hours.values)
+    heard = armed.reshape(len(armed), -1) & (lanes.days >= LEARNING_DAYS)[:, None]
+    may: Flags = heard & (number >= lanes.quiet_until[:, None]) & ~np.isnan(hours.values)
     return may
 
 
@@ -152,31 +172,23 @@ def _variance(lanes: Lanes, window: _Window, index: int) -> Floats:
 
 def _window(values: Floats, noise: Floats, index: int) -> _Window:
     present = ~np.isnan(values)
-    sums = np.stack([np.where(present, values, 0.0), present, np.where(present, noise, 0.0)])
-    short = sums[..., 2:] + sums[..., 1:-1] + sums[..., :-2]
-    long = short[..., 9:] + short[..., 6:-3] + short[..., 3:-6] + short[..., :-9]
-    total, count, uncertain = (short[..., 9:], long)[index]
+    sums = np.array([np.where(present, values, 0.0), present, np.where(present, noise, 0.0)])
+    sums = sums[..., 2:] + sums[..., 1:-1] + sums[..., :-2]
+    if WINDOWS[index] == WINDOWS[-1]:
+        sums = sums[..., 9:] + sums[..., 6:-3] + sums[..., 3:-6] + sums[..., :-9]
+    else:
+        sums = sums[..., 9:]
+    total, count, uncertain = sums
     divisor = np.where(count >= _PRESENT * WINDOWS[index], count, np.nan)
     return _Window(total / divisor, uncertain / divisor**2)
 
 
 def _joined(lanes: Lanes, hours: Hours) -> tuple[Floats, Floats]:
     """Return the values and noise of the 11 hours before the day and of the day."""
-    column = np.arange(TAIL) + (hours.first - lanes.end)[:, None]
-    known = column < TAIL
-    column = np.minimum(column, TAIL - 1)
-    tail = np.where(known, np.take_along_axis(lanes.tail, column, axis=1), np.nan)
-    noise = np.where(known, np.take_along_axis(lanes.noise, column, axis=1), 0.0)
+    since = hours.first - lanes.end
+    tail, noise = columns(lanes.tail, since, TAIL, np.nan), columns(lanes.noise, since, TAIL, 0.0)
     return np.concatenate([tail, hours.values], axis=1), np.concatenate([noise, hours.noise], axis=1)
 
 
 def _last(joined: Floats, length: Ints) -> Floats:
-    column = length[:, None] + np.arange(TAIL)
-    return np.take_along_axis(joined, column, axis=1)
-
-
-def _row_sums(values: Floats | Flags) -> Floats:
-    total = np.zeros(len(values))
-    for column in range(values.shape[1]):
-        total = total + values[:, column]
-    return total
+    return columns(joined, length, TAIL, np.nan)

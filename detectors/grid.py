@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from detectors.days import PLACES, DayBatch
-from detectors.rows import Bools, Floats, Ints
+from detectors.rows import Bools, Floats, Ints, columns
 from detectors.tiers import head_count
 
 HOUR = 3600
@@ -58,15 +58,15 @@ class Days:
 
         `people` (S,) defaults to the day's whole weight.
         """
-        count = len(value)
-        number = day.toordinal()
+        count, number = len(value), day.toordinal()
+        first = np.full(count, -1)
         if people is None:
             people = weight.sum(axis=-1).astype(np.int64)
         return cls(
             day=np.full(count, number),
             ends=np.full(count, (number - date(1970, 1, 1).toordinal() + 1) * 24 * HOUR),
-            value=np.pad(np.where(weight > 0, value, 0.0), ((0, 0), (1, 0))),
-            weight=np.pad(weight, ((0, 0), (1, 0))).astype(np.float64),
+            value=columns(np.where(weight > 0, value, 0.0), first, PLACES, 0.0),
+            weight=columns(weight, first, PLACES, 0.0),
             excluded=np.zeros((count, PLACES), bool),
             people=people,
         )

@@ -12,6 +12,7 @@ from detectors.assumptions import Assumption
 from detectors.baseline import Scales
 from detectors.evidence import HEAD_START
 from detectors.grid import Days
+from detectors.lanes import Sides
 from detectors.rows import Bools, Floats, Ints
 from detectors.state import SIDES, State
 from metrics.names import Kind
@@ -129,7 +130,7 @@ class Test:
 
     def again(self, state: State) -> State:
         """Return the state that looks for a breach anew, and knows the series as `state` does."""
-        return replace(self.start(), baseline=state.baseline)
+        return replace(self.start(), baseline=state.baseline, lanes=state.lanes, recent=state.recent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +175,11 @@ class Tests:
     def start(self) -> State:
         """Return the state of the S series before their first day."""
         return State.start(self.head_start[:, None] * np.where(self.sides, self.threshold, 0.0))
+
+    @cached_property
+    def fast(self) -> Sides:
+        """The bounds as the fast lane takes them."""
+        return Sides(self.sign, np.where(self.sides, self.bound, np.nan), self.effect)
 
     @property
     def sides(self) -> Bools:

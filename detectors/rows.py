@@ -87,6 +87,23 @@ def clip(values: Floats, limit: Floats) -> Floats:
     return np.minimum(np.maximum(values, -limit), limit)
 
 
+def columns(values: Floats, first: Ints, width: int, empty: float) -> Floats:
+    """Return `width` columns of each row (S, n) from column `first` (S,) on, `empty` beside the array."""
+    if (first == first[:1]).all():
+        return _same_columns(values, int(first[0]), width, empty)
+    column = first[:, None] + np.arange(width)
+    beside = (column < 0) | (column >= values.shape[1])
+    return np.where(beside, empty, np.take_along_axis(values, np.where(beside, 0, column), axis=1))
+
+
+def _same_columns(values: Floats, first: int, width: int, empty: float) -> Floats:
+    start, end = max(first, 0), min(first + width, values.shape[1])
+    found = np.full((len(values), width), empty)
+    if start < end:
+        found[:, start - first : end - first] = values[:, start:end]
+    return found
+
+
 def _each(change: Any, *records: Any) -> Any:
     columns = ([getattr(record, field.name) for record in records] for field in fields(records[0]))
     return type(records[0])(

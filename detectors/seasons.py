@@ -62,10 +62,8 @@ class DaysOfWeek:
 
     def offset(self, weekday: Ints) -> Floats:
         """Return what to take off that weekday's mean (S,): shrunk while few weeks have shown it."""
-        at = weekday[:, None]
-        offset = np.take_along_axis(self.offsets, at, axis=1)[:, 0]
-        seen = np.take_along_axis(self.seen, at, axis=1)[:, 0]
-        return offset * seen / (seen + _WEEKDAY_SHRINK)
+        at = np.arange(len(weekday)), weekday
+        return self.offsets[at] * self.seen[at] / (self.seen[at] + _WEEKDAY_SHRINK)
 
     def fold(self, weekday: Ints, difference: Floats) -> "DaysOfWeek":
         """Return the offsets with one day's difference (S,) from the level."""

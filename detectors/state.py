@@ -8,6 +8,8 @@ from pydantic_core import core_schema
 
 from detectors.baseline import Baseline
 from detectors.evidence import SHARES
+from detectors.interval import Recent, RecentDays
+from detectors.lanes import Lane, Lanes
 from detectors.rows import Floats, Ints, equal, from_json, to_json
 
 SIDES = 2
@@ -17,16 +19,19 @@ NEITHER = -1
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Everything that the test knows of S series: a kilobyte each, twice that as JSON.
+    """Everything that the test knows of S series: 1.3 kilobytes each, twice that as JSON.
 
     `sums` (S, 2, 3) holds the evidence against each side, `broken` (S,) the index of the side that is
-    (-1: neither), `recovery` (S,) the evidence that it is kept again.
+    (-1: neither), `recovery` (S,) the evidence that it is kept again; `lanes` is what the fast lane knows,
+    `recent` the last days folded.
     """
 
     sums: Floats
     broken: Ints
     recovery: Floats
     baseline: Baseline
+    lanes: Lanes
+    recent: RecentDays
 
     @classmethod
     def start(cls, head: Floats) -> "State":
@@ -37,6 +42,8 @@ class State:
             broken=np.full(count, NEITHER),
             recovery=np.zeros(count),
             baseline=Baseline.start(count),
+            lanes=Lanes.of([Lane()] * count),
+            recent=RecentDays.of([Recent()] * count),
         )
 
     def to_json(self, row: int = 0) -> dict[str, Any]:

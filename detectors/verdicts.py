@@ -44,7 +44,9 @@ class Verdict:
     the evidence that the bound is broken or, while DIVERGED and on the day of RESOLVED, that it is kept
     again. `bound` is the limit spoken of, `mean` the day's mean less what is usual for its weekday,
     `deviation` its long-run standard deviation, all in the metric's unit; the latter two are None on a day
-    without data.
+    without data. Of the fast lane they are those of the last three hours, and `e_value` is that of the days
+    before. `interval` holds the level of the last `interval_days` complete days with 95 % confidence, however
+    it is looked at (`detectors.interval`): a week, or the days since a break; None of the fast lane.
     """
 
     status: Status
@@ -57,6 +59,8 @@ class Verdict:
     lane: Lane = Lane.DAILY
     mean: float | None = None
     deviation: float | None = None
+    interval: tuple[float, float] | None = None
+    interval_days: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,9 @@ class Verdicts:
     fast: Bools
     mean: Floats
     deviation: Floats
+    low: Floats
+    high: Floats
+    interval_days: Ints
 
     def of(self, row: int) -> Verdict:
         """Return the verdict of one series."""
@@ -90,6 +97,8 @@ class Verdicts:
             lane=Lane.FAST if self.fast[row] else Lane.DAILY,
             mean=_known(self.mean[row]),
             deviation=_known(self.deviation[row]),
+            interval=(float(self.low[row]), float(self.high[row])) if self.interval_days[row] else None,
+            interval_days=int(self.interval_days[row]),
         )
 
 
