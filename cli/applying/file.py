@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, 
 from cli.applying.document import read_yaml
 from cli.applying.mistakes import FileMistakesError, path_of
 from detectors.assumptions import ContentError, Name, read_content
+from detectors.calendars import Calendar
 from detectors.tiers import EvidenceTier
 from storage.tables.product import ARTIFACT_TYPES, PHASES
 
@@ -45,6 +46,7 @@ class ProjectEntry(_Entry):
     description: str | None = None
     problem_statement: Annotated[str, StringConstraints(min_length=10, max_length=5000)] | None = None
     phase: Annotated[str, _one_of(*PHASES)] | None = None
+    holidays: Calendar | None = None
     artifacts: list[ArtifactEntry] = []
 
 

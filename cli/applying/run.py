@@ -14,7 +14,7 @@ from cli.applying.file import ApplyFile, ArtifactEntry, ProjectEntry
 from cli.applying.mistakes import FileMistakesError
 from detectors.assumptions import ContentError
 from storage.database import refusal
-from storage.entities import agreement, approval, artifacts, projects, workspaces
+from storage.entities import agreement, approval, artifacts, calendars, projects, workspaces
 from storage.entities.artifacts import Name
 from storage.tables import Artifact
 from storage.tables.product import LIVE_STATUSES
@@ -112,7 +112,19 @@ class _ProjectRun:
             if (value := getattr(entry, name)) is not None
         }
         changed = await projects.change(self.session, self.claims, project, **given)
+        changed |= await self._holidays(project.id)
         return project.id, "created" if made else "changed" if changed else "unchanged"
+
+    async def _holidays(self, project_id: UUID) -> bool:
+        """Put the calendar, unless the file says what it said when it was put: its days then stay."""
+        calendar = self.entry.holidays
+        if calendar is None:
+            return False
+        before = await calendars.live(self.session, self.claims.org_id, project_id)
+        if before is not None and calendars.is_made_of(before, calendar):
+            return False
+        await calendars.put(self.session, self.claims, project_id, None, calendar)
+        return True
 
     async def _make_project(self) -> UUID | None:
         entry = self.entry

@@ -1,11 +1,12 @@
 """A project's holidays: versions of its calendar, the newest of which holds."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from detectors.calendars import Calendar
+from detectors.calendars import Calendar, PublicHolidays
 from storage.entities.edits import Expected
 from storage.errors import NotThereError, StaleError
 from storage.tables import HolidayCalendar
@@ -45,20 +46,36 @@ async def put(
         raise NotThereError("the project has no holidays")
     if before is not None and expected is not None and before.version not in expected:
         raise StaleError(before.version)
-    public = calendar.public
-    values = {
-        "country": public.country if public else None,
-        "subdivision": public.subdivision if public else None,
-        "first_year": public.first_year if public else None,
-        "last_year": public.last_year if public else None,
-        "holidays": [holiday.model_dump(mode="json") for holiday in calendar.holidays()],
-    }
-    if before is not None and all(getattr(before, name) == value for name, value in values.items()):
+    public, holidays = _public(calendar), [each.model_dump(mode="json") for each in calendar.holidays()]
+    if before is not None and before.holidays == holidays and _is_of(before, public):
         return before, False
     row = insert(HolidayCalendar).values(
-        org_id=claims.org_id, id=uuid4(), project_id=project_id, created_by=claims.user_id, **values
+        org_id=claims.org_id,
+        id=uuid4(),
+        project_id=project_id,
+        created_by=claims.user_id,
+        holidays=holidays,
+        **public,
     )
     return (await session.scalars(row.returning(HolidayCalendar))).one(), before is None
+
+
+def is_made_of(row: HolidayCalendar, calendar: Calendar) -> bool:
+    """Tell whether `row` was made of the same calendar, whatever the library would make of it now."""
+    own = [each for each in row.holidays if each["own"]]
+    asked = sorted(calendar.days, key=lambda each: each.day)
+    return _is_of(row, _public(calendar)) and own == [
+        {"day": each.day.isoformat(), "name": each.name, "own": True} for each in asked
+    ]
+
+
+def _is_of(row: HolidayCalendar, public: dict[str, Any]) -> bool:
+    return all(getattr(row, name) == value for name, value in public.items())
+
+
+def _public(calendar: Calendar) -> dict[str, Any]:
+    asked = calendar.public.model_dump() if calendar.public else {}
+    return {name: asked.get(name) for name in PublicHolidays.model_fields}
 
 
 async def _locked(session: AsyncSession, claims: Claims, project_id: UUID) -> HolidayCalendar | None:

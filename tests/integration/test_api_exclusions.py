@@ -1,8 +1,10 @@
 """Hours and holidays that a team takes out of detection, over HTTP, and what detection reads of them."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -17,6 +19,7 @@ from streams.news import read_news
 from tests.integration.teams import Team, opened, slug
 from tests.world import World
 
+PAGE = Path(__file__).parents[2] / "docs" / "exclusions.md"
 HOURS = {"starts_at": "2026-11-01T10:20:00Z", "ends_at": "2026-11-01T12:00:00Z"}
 WINDOW = {**HOURS, "kind": "LOAD_TEST", "reason": "ten times the traffic"}
 BEGINS = datetime(2026, 11, 1, 10, 20, tzinfo=UTC)
@@ -274,3 +277,19 @@ async def test_the_messenger_writes_to_nobody_but_detection(changing_world: Worl
                 done = False
             await attempt.rollback()
             assert done is allowed, (destination, topic)
+
+
+async def test_the_pages_examples_work_as_they_stand(team: Team):
+    project = (await team.project())["id"]
+    calls = re.findall(
+        r"curl -X (\w+) [^$]*\$TOKEN[^$]*\$API/v1/(\S+) -d '(.+?)'$",
+        PAGE.read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert [(verb, path) for verb, path, _ in calls] == [
+        ("POST", "projects/$PROJECT_ID/exclusions"),
+        ("PUT", "projects/$PROJECT_ID/holidays"),
+    ]
+    for verb, path, body in calls:
+        answer = await team.ask("max", verb, path.replace("$PROJECT_ID", project), json=json.loads(body))
+        assert answer.status_code == 201, answer.text

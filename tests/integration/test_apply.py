@@ -294,6 +294,31 @@ def mistakes(acme: Augentis, file: Path) -> list[str]:
     return [line.removeprefix(f"{file}: ") for line in acme.err.splitlines()]
 
 
+def test_holidays_are_put_once_and_stay_as_they_were_until_the_file_says_otherwise(
+    acme: Augentis, database: Database, tmp_path: Path
+):
+    read = "SELECT version, holidays FROM holiday_calendar ORDER BY version"
+    public = {"country": "AT", "subdivision": "9", "first_year": 2026, "last_year": 2026}
+    closed = {"day": "2026-12-24", "name": "closed"}
+    for change in ("changed", "unchanged"):
+        assert acme("apply", write(tmp_path, holidays={"public": public, "days": [closed]})) == Exit.DONE
+        assert acme.out == f"{change} project Checkout\n"
+    [first] = fetch(database, read)
+    days = [each["day"] for each in json.loads(first["holidays"])]
+    assert {"2026-10-26", "2026-12-24"} < set(days)
+    # As if another release of the library knew of fewer.
+    fetch(database, "UPDATE holiday_calendar SET holidays = holidays #- '{0}'")
+    acme("apply", write(tmp_path, holidays={"public": public, "days": [closed]}))
+    acme("apply", write(tmp_path))
+    assert acme.out == "unchanged project Checkout\n"
+    assert [row["version"] for row in fetch(database, read)] == [1]
+    acme("apply", write(tmp_path, holidays={"days": [closed]}))
+    assert acme.out == "changed project Checkout\n"
+    assert [len(json.loads(row["holidays"])) for row in fetch(database, read)] == [len(days) - 1, 1]
+    assert acme("apply", write(tmp_path, holidays={"public": {**public, "country": "XX"}})) == Exit.USAGE
+    assert "projects[0].holidays.public.country: no holidays are known" in acme.err
+
+
 def test_every_mistake_is_named_with_its_place_and_nothing_is_written(
     acme: Augentis, database: Database, tmp_path: Path
 ):
