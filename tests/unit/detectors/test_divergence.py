@@ -65,7 +65,7 @@ FROM = [COSMETIC, MINOR, MINOR, MAJOR, MAJOR]
         (-inf, FROM),
     ],
 )
-def test_classification_at_its_boundaries_and_each_tier_delta(gap, by_tier_delta):
+def test_classification_at_its_boundaries(gap, by_tier_delta):
     assert [classify(gap, delta) for delta in range(5)] == by_tier_delta
 
 
@@ -90,7 +90,7 @@ MODULES = (0, 2, 3, 5, 6, 100)
         (4, [REEXECUTE] * 4 + [FULL_REDESIGN] * 2),
     ],
 )
-def test_the_specifications_decision_logic_at_its_boundaries(delta, by_modules):
+def test_the_specifications_decision_logic(delta, by_modules):
     assert [recommend(delta, modules) for modules in MODULES] == by_modules
 
 
