@@ -36,11 +36,12 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 BRIEFLY = ("--phases", "fuzzing,stateful", "--max-examples", "3")
 # No id_token can be made up. A role in a project is one that an earlier call gave, an edge one not there yet,
-# a mapping one that was put: whether a call finds such a project is chance.
+# a mapping or a calendar one that was put: whether a call finds such a project is chance.
 UNREACHED = {
     "POST /v1/sessions",
     "DELETE /v1/projects/{project_id}/access/{user_id}",
     "GET /v1/projects/{project_id}/otlp-mapping",
+    "GET /v1/projects/{project_id}/holidays",
     "POST /v1/artifacts/{artifact_id}/dependencies",
 }
 PLENTY = "1000000/minute"
