@@ -44,9 +44,8 @@ COMMANDS = {
     "check-sample": Lazy("cli.checking.command", "check_sample", "what raw messages would become"),
     "import-telemetry": Lazy("cli.telemetry.command", "import_telemetry", "import ready hourly rows"),
     "telemetry": Lazy("cli.telemetry.command", "app", "hourly rows as files: export"),
-    "cascade": Lazy(
-        "cli.cascade", "cascade", "what rests on an artifact, should it be proven wrong"
-    ),
+    "cascade": Lazy("cli.cascade", "cascade", "what rests on an artifact, should it be proven wrong"),
+    "backtest": Lazy("cli.backtesting.command", "backtest", "what an assumption would have said so far"),
     "lag": Lazy("cli.lag", "lag", "how far behind each partition is, in offsets and event time"),
     "dlq": Lazy("cli.dlq.command", "app", "dead letters: list, show, replay"),
     "ledger": Lazy("cli.ledger", "app", "what was read of each partition: show, reset"),

@@ -1,0 +1,1 @@
+"""`augentis backtest`: what an assumption would have said (docs/backtest.md)."""
