@@ -1,6 +1,5 @@
 """Artifact versions, their tags and what they rest on, over HTTP on real PostgreSQL."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -146,26 +145,6 @@ async def test_what_contradicts_another_artifact_is_not_approved(team: Team):
     newer = await drafted(team, project, content={"assumptions": [{**ASSUMPTION, "value": 40}]})
     assert (await approve(team, newer)).status_code == 200
     assert (await approve(team, second)).status_code == 200
-
-
-async def test_of_two_that_contradict_each_other_one_is_approved_however_many_try_at_once(team: Team):
-    project = await team.project()
-    bounds = [(">=", 60), ("<=", 50), ("<=", 40), (">=", 70)]
-    drafts = [
-        await drafted(
-            team,
-            project,
-            key=f"{operator}{value}",
-            content={"assumptions": [{**ASSUMPTION, "operator": operator, "value": value}]},
-        )
-        for operator, value in bounds
-    ]
-    answers = await asyncio.gather(*(approve(team, draft) for draft in drafts))
-    done = {
-        operator for (operator, _), answer in zip(bounds, answers, strict=True) if answer.status_code == 200
-    }
-    assert len(done) == 1
-    assert [answer.status_code for answer in answers].count(200) == 2
 
 
 async def test_an_older_version_is_not_approved_after_a_newer_one(team: Team):
