@@ -19,8 +19,9 @@ from pydantic import TypeAdapter
 
 from detectors.days import DayBatch
 from detectors.local_days import ONE_DAY, day_start
-from detectors.sequential import State, Status, Test, Verdict, fold
+from detectors.sequential import State, Status, Test, Verdict, fold, glance
 from detectors.series import POOLED_DAYS
+from detectors.verdicts import Lane
 
 SETTLING = POOLED_DAYS * ONE_DAY
 """How long after it was told a breach may still turn out to be worse."""
@@ -32,7 +33,7 @@ class Evidence:
     """What a verdict rests on, beside its telemetry; by default that of an estimate, which is no test.
 
     `interval` is a 95 % confidence sequence for the value, in the metric's unit; `days` are the complete
-    days that were folded, the last one included; `configuration` is the hash of the test's.
+    days behind the verdict; `configuration` is the hash of the test's.
     """
 
     e_value: float | None = None
@@ -138,10 +139,9 @@ def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, set
     standing = _out_of_history(test, replace(standing, breaches=lasting), batch, setting)
     state, verdict = fold(test, standing.state, batch)
     spoke = verdict.status not in _SAYS_NOTHING
-    days = standing.days + spoke
     breaches = standing.breaches
     if verdict.notify:
-        breaches = (*breaches, _breach(test, batch, verdict, days, setting))
+        breaches = (*breaches, _breach(test, batch, verdict, standing.days, setting))
     elif verdict.resolve:
         breaches = _ended(standing, batch.ends_at, "data")
     elif spoke:
@@ -151,17 +151,32 @@ def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, set
         state=state,
         status=verdict.status,
         verdict=verdict if spoke else standing.verdict,
-        days=days,
+        days=standing.days + spoke,
         revisions=standing.revisions + revisions,
         breaches=breaches,
     )
 
 
-def _breach(test: Test, batch: DayBatch, verdict: Verdict, days: int, setting: Setting) -> Breach:
+def ahead(test: Test, standing: Standing, batch: DayBatch, setting: Setting) -> Breach | None:
+    """Return the breach that the hours so far of the next day show, None where they show none.
+
+    Gross breaches alone are found so. The day itself, once it is complete, gives the same breach.
+
+    Raises:
+        ValueError: the day is not after the last one folded.
+    """
+    standing = _out_of_history(test, standing, batch, setting)
+    verdict = None if standing.open else glance(test, standing.state, batch)
+    return _breach(test, batch, verdict, standing.days, setting) if verdict else None
+
+
+def _breach(test: Test, batch: DayBatch, verdict: Verdict, before: int, setting: Setting) -> Breach:
+    """Return the breach that a verdict tells; `before` days were folded before its own."""
     evidence = Evidence(
         e_value=verdict.e_value,
         threshold=verdict.threshold,
-        days=days,
+        interval=verdict.interval,
+        days=before + (verdict.lane is Lane.DAILY),
         lane=str(verdict.lane),
         configuration=test.configuration,
     )

@@ -194,7 +194,8 @@ async def supersede(
 ) -> None:
     """Supersede the reports detected after `after` for which telemetry as it is now gives no ground."""
     await connection.execute(
-        """UPDATE divergence_report SET status = 'SUPERSEDED', resolution = $5, resolved_at = $6,
+        """UPDATE divergence_report SET status = 'SUPERSEDED', resolution = $5,
+               resolved_at = greatest(detected_at, $6),
                updated_at = clock_timestamp()
            WHERE org_id = $1 AND assumption_id = $2 AND detected_at > $3 AND NOT detected_at = ANY ($4)
              AND status <> 'SUPERSEDED'""",

@@ -21,10 +21,11 @@ from pydantic import ValidationError
 from detectors import readings
 from detectors.budget import Shares
 from detectors.cascade import Lineage, analyse
-from detectors.course import SETTLING, Breach, Setting, Standing, advance, checkpoints
+from detectors.course import SETTLING, Breach, Setting, Standing, advance, ahead, checkpoints
 from detectors.exclusions import Exclusions
-from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
-from detectors.sequential import Test
+from detectors.lanes import WINDOWS
+from detectors.local_days import ONE_DAY, ONE_HOUR, day_of, day_start, first_whole_day
+from detectors.sequential import Status, Test
 from detectors.series import POOLED_DAYS, HourRow, by_day
 from storage import detection, findings, history, standings
 from storage.detection import ProjectDays, Watched
@@ -39,6 +40,8 @@ from streams.reports import make_report, shadow_until, test_begins
 log = logging.getLogger(__name__)
 
 TEST_CHANGED = "the test was changed"
+GROSS_SPAN = WINDOWS[-1] * ONE_HOUR
+"""The hours by which a gross breach is told within its day."""
 
 
 class Examination:
@@ -70,16 +73,20 @@ class Examination:
             return []
         complete = max(filter(None, (news.complete_through, self._days.day_closed_through)), default=None)
         course = [base, *await self._fold(base, complete)]
-        breaches = {each.detected_at: each for standing in course for each in standing.breaches}
-        alerts = await self._write(list(breaches.values()), course)
         last = course[-1].through
+        seen = await self._ahead(course[-1]) if last == complete else None
+        breaches = {each.detected_at: each for standing in course for each in standing.breaches}
+        breaches |= {seen.detected_at: seen} if seen else {}
+        alerts = await self._write(list(breaches.values()), course)
         # Asked of every fold: it may have been taken back, and have waited, before this news.
         await findings.supersede(
             *(self._connection, self._item, self._ends(base.through), breaches),
             *(taken_back or CORRECTED, self._ends(last)),
         )
-        if len(course) > 1 or taken_back or not self._item.remembered:
-            await self._save(course, min(last, complete or last))
+        status = Status.DIVERGED if seen else course[-1].status
+        before = self._item.remembered
+        if len(course) > 1 or taken_back or not before or before.status != status:
+            await self._save(course, status, min(last, complete or last))
         return alerts
 
     async def _base(self, news: News) -> tuple[Standing, str | None]:
@@ -122,6 +129,15 @@ class Examination:
             day += ONE_DAY
         return course[1:]
 
+    async def _ahead(self, standing: Standing) -> Breach | None:
+        """Return the breach that the closed hours of the day after the last complete one show."""
+        day = standing.through + ONE_DAY
+        rows, out = await self._rows(day, day)
+        if not rows:
+            return None
+        batch = readings.day_batch(self._item.assumption, day, rows, out, self._zone)
+        return ahead(self._tests.on(day), standing, batch, await self._setting(day, day))
+
     async def _setting(self, first: date, last: date) -> Setting:
         span = (day_start(first, self._zone), self._ends(last))
         hours = await history.hours(self._connection, self._item, *span)
@@ -133,8 +149,8 @@ class Examination:
     async def _write(self, breaches: list[Breach], course: list[Standing]) -> list[Alert]:
         """Write the reports of the breaches whose days came in, and how each breach stands."""
         first, last = course[0].through + ONE_DAY, course[-1].through
-        coming_in = [each for each in breaches if first <= min(last, each.day + SETTLING)]
-        rows = (await self._rows(self._first, last))[0] if coming_in else []
+        coming_in = [each for each in breaches if first <= min(max(last, each.day), each.day + SETTLING)]
+        rows = (await self._rows(self._first, last + ONE_DAY))[0] if coming_in else []
         alerts: list[Alert] = []
         for breach in coming_in:
             report = self._report(breach, rows, last)
@@ -151,33 +167,38 @@ class Examination:
     def _report(self, breach: Breach, rows: Sequence[HourRow], last: date) -> Report:
         """Return the report of a breach: the worst that it has looked like until `last`.
 
-        The actual value is pooled over a week. On the day on which a sharp break is told most of that week
-        lies before it; a week later all of it lies behind.
+        The actual value is pooled over a week, of a breach told within its day over the hours it was told
+        by. On the day on which a sharp break is told most of that week lies before it; a week later all of
+        it lies behind.
         """
         if breach.ended_at:
             last = day_of(breach.ended_at, self._zone) - ONE_DAY
         looks: list[Report] = []
         day = breach.day
+        if breach.detected_at < self._ends(day):
+            looks += self._look(breach, rows, breach.detected_at - GROSS_SPAN, breach.detected_at)
         while day <= min(last, breach.day + SETTLING):
-            looks += self._look(breach, rows, day)
+            begins = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone)
+            looks += self._look(breach, rows, begins, self._ends(day))
             day += ONE_DAY
         return replace(max(looks, key=severity), historical=breach.historical)
 
-    def _look(self, breach: Breach, rows: Sequence[HourRow], day: date) -> list[Report]:
-        begins, ends = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone), self._ends(day)
+    def _look(
+        self, breach: Breach, rows: Sequence[HourRow], begins: datetime, ends: datetime
+    ) -> list[Report]:
         known = [row for row in rows if row.hour < ends]
-        week = [row for row in known if row.hour >= begins]
-        value = readings.actual(self._item.assumption, week, self._zone)
+        pooled = [row for row in known if row.hour >= begins]
+        value = readings.actual(self._item.assumption, pooled, self._zone)
         if value is None:
             return []
         return [make_report(self._item, known, value, breach.detected_at, breach.evidence)]
 
-    async def _save(self, course: list[Standing], through: date) -> None:
+    async def _save(self, course: list[Standing], status: Status, through: date) -> None:
         base, last = course[0], course[-1]
         wanted = list(checkpoints(self._first - ONE_DAY, last.through))
         saved = Saved(
             state=last.to_json(),
-            status=last.status,
+            status=status,
             through=through,
             revisions=last.revisions,
             verdict=last.shown(),

@@ -129,7 +129,8 @@ async def test_late_data_and_a_replay_give_the_same_rows_to_the_bit(
     assert await everything(connection) == seen
     # Not from the first day: what is gone since it was folded is still known.
     await connection.execute("DELETE FROM telemetry WHERE timestamp < $1", day(30))
-    await examine(connection, world, place, 1, changed_from=day(5))
+    for late in (5, 14):
+        await examine(connection, world, place, 1, changed_from=day(late))
     assert (await state(connection, place))["telemetry_revisions"] == seen[2][0]["telemetry_revisions"]
 
 
@@ -193,6 +194,37 @@ async def test_half_a_correction_proves_nothing(
     assert (await state(connection, place))["folded_through"] == day(1).date()
 
 
+async def test_a_gross_breach_is_told_within_its_day_and_not_again_at_its_end(
+    connection: asyncpg.Connection, world: World, place: Place
+):
+    await write(connection, place, range(60, 1, -1), KEPT)
+    await examine(connection, world, place, 2)
+    await write(connection, place, [1], BROKEN // 2)
+    await examine(connection, world, place, 2, changed_from=day(1))
+    assert await reports(connection) == [("OPEN", None)]
+    assert (await state(connection, place))["status"] == "DIVERGED"
+    (told,) = await alerts(connection)
+    assert day(1) < datetime.fromisoformat(told["data"]["detected_at"]) <= day(1) + timedelta(hours=12)
+    assert (told["data"]["lane"], told["data"]["classification"]) == ("fast", "MINOR")
+    assert told["data"]["actual_number"] == pytest.approx(BROKEN // 2, abs=2)
+    before, _, _ = await everything(connection)
+    await examine(connection, world, place, 1)
+    after, _, _ = await everything(connection)
+    assert (after, len(await alerts(connection))) == (before, 1)
+
+
+async def test_a_gross_breach_that_was_none_is_superseded_before_its_day_ends(
+    connection: asyncpg.Connection, world: World, place: Place
+):
+    await write(connection, place, range(60, 1, -1), KEPT)
+    await write(connection, place, [1], BROKEN // 2)
+    await examine(connection, world, place, 2)
+    await write(connection, place, [1], KEPT)
+    await examine(connection, world, place, 2, changed_from=day(1))
+    assert await reports(connection) == [("SUPERSEDED", CORRECTED)]
+    assert (await state(connection, place))["status"] == "OK"
+
+
 async def test_hours_that_are_taken_out_are_in_no_verdict_and_in_no_report(
     connection: asyncpg.Connection, world: World, place: Place
 ):
@@ -215,7 +247,7 @@ async def test_hours_that_are_taken_out_are_in_no_verdict_and_in_no_report(
     assert row
     days = (row["last_hour"] - day(60)).days + 1
     assert row["detected_at"] > day(4)
-    assert row["sample_count"] == 12_000 * (days - 1)
+    assert row["sample_count"] == 1000 * (12 * (days - 2) + row["last_hour"].hour + 1)
     assert row["days"] == (row["detected_at"] - day(60)).days - 1
 
 
