@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from detectors.assumptions import Assumption
 from detectors.local_days import day_of, day_start
+from detectors.plan import Test
 
 MOST = 10.0
 """Alarms a year above which a test is none, however few assumptions share the budget."""
@@ -55,3 +57,18 @@ class Shares:
 def _begins(life: Life, approved_on: date, zone: ZoneInfo) -> datetime:
     day = day_of(life.approved_at, zone)
     return life.effective_from if day <= approved_on else max(life.effective_from, day_start(day, zone))
+
+
+class Thresholds:
+    """The test of an assumption on each day: its share of the budget, and so its threshold, moves."""
+
+    def __init__(self, assumption: Assumption, shares: Shares) -> None:
+        self._test, self._shares = Test.of(assumption), shares
+        self._made: dict[float, Test] = {}
+
+    def on(self, day: date) -> Test:
+        """Return the test of a day."""
+        share = self._shares.on(day)
+        if share not in self._made:
+            self._made[share] = self._test.with_rate(share)
+        return self._made[share]

@@ -16,13 +16,14 @@ from detectors.series import HourRow
 def day_batch(
     item: Assumption, day: date, rows: Sequence[HourRow], exclusions: Exclusions, zone: ZoneInfo
 ) -> DayBatch:
-    """Return a day of what an assumption is about, from the rows of that day that are not taken out."""
+    """Return a day of what an assumption is about, from those of its rows that are not taken out."""
+    taken_out = frozenset(hour for hour in hours_of(day, zone) if exclusions.covers(hour))
+    rows = [row for row in rows if row.hour not in taken_out]
     batch = (
         mix.day_batch(item.metric_name, item.cohort, day, rows, zone)
         if item.unit == SHARE
         else series.day_batch(item.metric_name, day, rows, zone)
     )
-    taken_out = frozenset(hour for hour in hours_of(day, zone) if exclusions.covers(hour))
     return replace(batch, excluded=taken_out) if taken_out else batch
 
 

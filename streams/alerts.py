@@ -9,10 +9,10 @@ from detectors.cascade import Cascade
 from detectors.divergence import Classification
 from storage.findings import Report, Told, as_json
 from storage.outbox import Letter
+from streams.reports import SEVERITY
 
 TOPIC = "divergence_alerts"
 Event = Literal["divergence.detected", "divergence.reclassified"]
-_WORSE = {Classification.COSMETIC: 0, Classification.MINOR: 1, Classification.MAJOR: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,14 @@ class Alert:
         return replace(self, report=replace(self.report, incident_id=incident_id))
 
 
-def severity(report: Report) -> int:
-    """Return how bad a divergence is, higher being worse."""
-    return _WORSE[Classification(report.classification)]
-
-
 def due(before: Told | None, report: Report) -> Event | None:
     """Return what is to be told of a report as it is now, None where nothing is."""
     if report.is_silent or (before and before.is_silent):
         return None
     if before is None:
         return "divergence.detected"
-    return (
-        "divergence.reclassified"
-        if severity(report) > _WORSE[Classification(before.classification)]
-        else None
-    )
+    worse = SEVERITY[report.classification] > SEVERITY[before.classification]
+    return "divergence.reclassified" if worse else None
 
 
 def letters(alert: Alert, *, webhook: bool) -> list[Letter]:

@@ -11,37 +11,31 @@ back and waits: half a correction proves nothing.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from detectors import readings
-from detectors.budget import Shares
+from detectors.budget import Shares, Thresholds
 from detectors.cascade import Lineage, analyse
 from detectors.course import SETTLING, Breach, Setting, Standing, advance, ahead, checkpoints
 from detectors.exclusions import Exclusions
-from detectors.lanes import WINDOWS
-from detectors.local_days import ONE_DAY, ONE_HOUR, day_of, day_start, first_whole_day
-from detectors.sequential import Status, Test
-from detectors.series import POOLED_DAYS, HourRow, by_day
+from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
+from detectors.sequential import Status
+from detectors.series import HourRow, by_day
 from storage import detection, findings, history, standings
 from storage.detection import ProjectDays, Watched
 from storage.exclusions import excluded
-from storage.findings import Report
 from storage.ledger import Connection
 from storage.standings import Saved
-from streams.alerts import Alert, due, severity
+from streams.alerts import Alert, due
 from streams.news import CORRECTED, News
-from streams.reports import make_report, shadow_until, test_begins
+from streams.reports import report_of, shadow_until, test_begins
 
 log = logging.getLogger(__name__)
 
 TEST_CHANGED = "the test was changed"
-GROSS_SPAN = WINDOWS[-1] * ONE_HOUR
-"""The hours by which a gross breach is told within its day."""
 
 
 class Examination:
@@ -59,7 +53,7 @@ class Examination:
     ) -> None:
         self._connection, self._item, self._lineage, self._place = connection, item, lineage, place
         zone = self._zone = ZoneInfo(days.timezone)
-        self._days, self._tests = days, Thresholds(item, shares)
+        self._days, self._tests = days, Thresholds(item.assumption, shares)
         began = max(day_of(days.first_event, zone), first_whole_day(test_begins(item), zone))
         self._first = max(began, first_whole_day(kept, zone))
         self._is_whole = self._first == began
@@ -153,7 +147,7 @@ class Examination:
         rows = (await self._rows(self._first, last + ONE_DAY))[0] if coming_in else []
         alerts: list[Alert] = []
         for breach in coming_in:
-            report = self._report(breach, rows, last)
+            report = report_of(self._item, breach, rows, last, self._zone)
             cascade = analyse(self._lineage, self._place, report.tier_delta)
             before = await findings.write_report(self._connection, report, cascade)
             if before is None:
@@ -163,35 +157,6 @@ class Examination:
         for breach in breaches:
             await findings.settle(self._connection, self._item, breach)
         return alerts
-
-    def _report(self, breach: Breach, rows: Sequence[HourRow], last: date) -> Report:
-        """Return the report of a breach: the worst that it has looked like until `last`.
-
-        The actual value is pooled over a week, of a breach told within its day over the hours it was told
-        by. On the day on which a sharp break is told most of that week lies before it; a week later all of
-        it lies behind.
-        """
-        if breach.ended_at:
-            last = day_of(breach.ended_at, self._zone) - ONE_DAY
-        looks: list[Report] = []
-        day = breach.day
-        if breach.detected_at < self._ends(day):
-            looks += self._look(breach, rows, breach.detected_at - GROSS_SPAN, breach.detected_at)
-        while day <= min(last, breach.day + SETTLING):
-            begins = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, self._zone)
-            looks += self._look(breach, rows, begins, self._ends(day))
-            day += ONE_DAY
-        return replace(max(looks, key=severity), historical=breach.historical)
-
-    def _look(
-        self, breach: Breach, rows: Sequence[HourRow], begins: datetime, ends: datetime
-    ) -> list[Report]:
-        known = [row for row in rows if row.hour < ends]
-        pooled = [row for row in known if row.hour >= begins]
-        value = readings.actual(self._item.assumption, pooled, self._zone)
-        if value is None:
-            return []
-        return [make_report(self._item, known, value, breach.detected_at, breach.evidence)]
 
     async def _save(self, course: list[Standing], status: Status, through: date) -> None:
         base, last = course[0], course[-1]
@@ -216,21 +181,6 @@ class Examination:
 
     def _ends(self, day: date) -> datetime:
         return day_start(day + ONE_DAY, self._zone)
-
-
-class Thresholds:
-    """The test of an assumption on each day: its share of the alarm budget, and so its threshold, moves."""
-
-    def __init__(self, item: Watched, shares: Shares) -> None:
-        self._assumption, self._shares = item.assumption, shares
-        self._made: dict[float, Test] = {}
-
-    def on(self, day: date) -> Test:
-        """Return the test of a day."""
-        share = self._shares.on(day)
-        if share not in self._made:
-            self._made[share] = Test.of(self._assumption, share)
-        return self._made[share]
 
 
 def _read(state: object) -> Standing | None:

@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
-from detectors.course import ESTIMATED, Evidence
-from detectors.divergence import classify, relative_gap
-from detectors.series import HourRow, users_of
+from detectors import readings
+from detectors.course import ESTIMATED, SETTLING, Breach, Evidence
+from detectors.divergence import Classification, classify, relative_gap
+from detectors.lanes import WINDOWS
+from detectors.local_days import ONE_DAY, ONE_HOUR, day_of, day_start
+from detectors.series import POOLED_DAYS, HourRow, users_of
 from detectors.tiers import telemetry_tier, tier_delta
 from detectors.wording import amount, said
 from storage import findings
@@ -18,6 +23,9 @@ CONFIDENCE = 0.95
 """Of the intervals in reports."""
 LAUNCH = timedelta(days=30)
 """From the first day of the test on: reports of this time are counted apart from the alarm budget."""
+GROSS_SPAN = WINDOWS[-1] * ONE_HOUR
+"""The hours by which a gross breach is told within its day."""
+SEVERITY = {str(Classification.COSMETIC): 0, str(Classification.MINOR): 1, str(Classification.MAJOR): 2}
 
 
 def make_report(
@@ -84,6 +92,35 @@ def make_report(
         shadow=bool(assumption.shadow_days) and detected_at <= shadow_until(item),
         launch=detected_at <= test_begins(item) + LAUNCH,
     )
+
+
+def report_of(item: Watched, breach: Breach, rows: Sequence[HourRow], last: date, zone: ZoneInfo) -> Report:
+    """Return the report of a breach: the worst that it looked like until the day `last`, or until it ended.
+
+    The actual value is pooled over a week, of a breach told within its day over the hours it was told by. On
+    the day on which a sharp break is told most of that week lies before it; a week later all of it lies
+    behind. `rows` are all since the test began, in order of time.
+    """
+    if breach.ended_at:
+        last = day_of(breach.ended_at, zone) - ONE_DAY
+    looks: list[Report] = []
+    day = breach.day
+    if breach.detected_at < day_start(day + ONE_DAY, zone):
+        looks += _look(item, breach, rows, (breach.detected_at - GROSS_SPAN, breach.detected_at), zone)
+    while day <= min(last, breach.day + SETTLING):
+        begins = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, zone)
+        looks += _look(item, breach, rows, (begins, day_start(day + ONE_DAY, zone)), zone)
+        day += ONE_DAY
+    return replace(max(looks, key=lambda look: SEVERITY[look.classification]), historical=breach.historical)
+
+
+def _look(
+    item: Watched, breach: Breach, rows: Sequence[HourRow], span: tuple[datetime, datetime], zone: ZoneInfo
+) -> list[Report]:
+    begins, ends = span
+    known = [row for row in rows if row.hour < ends]
+    value = readings.actual(item.assumption, [row for row in known if row.hour >= begins], zone)
+    return [] if value is None else [make_report(item, known, value, breach.detected_at, breach.evidence)]
 
 
 def test_begins(item: Watched) -> datetime:
