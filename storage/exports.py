@@ -29,7 +29,7 @@ async def telemetry(connection: Connection, wanted: Wanted) -> AsyncIterator[lis
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         cursor = await connection.cursor(
             """SELECT timestamp, metric_name, cohort, feature, metric_value, unit, numerator, denominator,
-                      sample_count, user_count, latency_sketch, users_sketch, positive_users_sketch
+                      sample_count, user_count, latency_sketch, users_sketch, positive_users_sketch, revision
                FROM telemetry
                WHERE org_id = $1 AND project_id = $2
                  AND timestamp >= coalesce($3::timestamptz, '-infinity'::timestamptz)

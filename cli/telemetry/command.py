@@ -16,7 +16,7 @@ from cli.exits import CommandError, Exit
 from cli.progress import Reading, shown
 from cli.publishing.messages import RefusedLineError
 from cli.publishing.run import Refusals
-from cli.telemetry.exporting import COLUMNS, SKETCHES, WRITERS
+from cli.telemetry.exporting import COLUMNS, REVISION, SKETCHES, WRITERS
 from cli.telemetry.importing import Job, Tally, run
 from cli.telemetry.reading import Format
 from metrics.names import Metric
@@ -93,11 +93,15 @@ async def export(
     sketches: Annotated[
         bool, typer.Option(help="With the sketches: what an import needs to count users and take medians.")
     ] = True,
+    revisions: Annotated[
+        bool, typer.Option(help="With the revision of each row, to compare with what a report rests on.")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """Export closed hours in order of time."""
     wanted = Wanted(org, project, since, until, metric)
     columns = [name for name in COLUMNS if sketches or name not in SKETCHES]
+    columns += [REVISION] if revisions else []
     count = 0
     url = settings.load().need("database_url_worker")
     async with database.connection(url) as connection:

@@ -19,11 +19,13 @@ COLUMNS = (
     *("timestamp", "metric_name", "cohort", "feature", "metric_value", "unit", "numerator", "denominator"),
     *("sample_count", "user_count", *SKETCHES),
 )
+REVISION = "revision"
+"""Only asked for: no import takes it, since a row that is imported begins anew."""
 Rows = Sequence[Any]
 _TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     **dict.fromkeys(("metric_value", "numerator", "denominator"), pa.decimal128(38, 6)),
-    **dict.fromkeys(("sample_count", "user_count"), pa.int64()),
+    **dict.fromkeys(("sample_count", "user_count", REVISION), pa.int64()),
     **dict.fromkeys(SKETCHES, pa.binary()),
 }
 _encode = msgspec.json.Encoder(decimal_format="number").encode
