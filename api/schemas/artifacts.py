@@ -135,8 +135,12 @@ class Detector(Sent):
     diverged_since: datetime | None = Field(
         description="`detected_at` of its open report; null: none is open", examples=[None]
     )
-    e_value: Finite = Field(None, description="evidence against the assumption", examples=[412.5])
-    threshold: Finite = Field(None, description="the e-value at which a report is made", examples=[1095.0])
+    e_value: Finite = Field(
+        None,
+        description="evidence against the assumption; once it diverged, that it is kept again",
+        examples=[412.5],
+    )
+    threshold: Finite = Field(None, description="the e-value at which we speak", examples=[1095.0])
     mean: Finite = Field(
         None, description="the value of the last day, less what is usual for its weekday", examples=[57.3]
     )

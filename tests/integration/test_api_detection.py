@@ -85,10 +85,10 @@ async def test_an_assumption_says_what_detection_knows(team: Team, changing_worl
         "interval_low": 55.5,
         "interval_high": None,
     }
-    await told(changing_world, item, detected_at=NOW - DAY, status="RESOLVED")
-    await told(changing_world, item)
+    await told(changing_world, item, detected_at=NOW - DAY)
+    await told(changing_world, item, status="RESOLVED")
     [listed] = (await team.read(f"projects/{item['project_id']}/assumptions"))["items"]
-    assert listed["detector"] == detector | {"diverged_since": f"{NOW:%Y-%m-%dT%H:%M:%SZ}"}
+    assert listed["detector"] == detector | {"diverged_since": f"{NOW - DAY:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 async def test_an_assumption_of_which_nothing_was_said_yet(team: Team, changing_world: World):
