@@ -95,10 +95,12 @@ class Baseline:
         variance = self._variance(hourly, weight, scales)
         deviation = np.sqrt(variance * np.maximum(1.0, 24 / today.effective))
         differences = today.clipped + offsets - mean[:, None]
+        # Offsets must add up to nothing in the day's mean: rates pool by users, all else has hours alike.
+        pooled = np.where(scales.sampling[:, None] > 0, weight, there)
         learned = Baseline(
             days=self.days + 1,
             last_day=days.day,
-            hours_of_day=self.hours_of_day.fold(differences, weight, there),
+            hours_of_day=self.hours_of_day.fold(differences, pooled, there),
             days_of_week=self.days_of_week.fold(days.weekday, self._unusual(mean)),
             hourly=hourly,
             level=self.level.fold(value, self._known_deviation(), self.last_day == days.day - 1),
