@@ -84,6 +84,10 @@ def test_versions_are_tagged_and_linked(client: Client, team: Team):
     assert code["depends_on"] == [prd["id"]]
     tests = client.create_artifact(project["id"], "TEST_SUITE")
     assert client.add_dependency(tests["id"], code["id"])["depends_on_id"] == code["id"]
+    cascade = client.cascade(prd["id"], telemetry_tier="E1")
+    assert [each["path"][-1] for each in cascade["affected"]] == ["PRD/", "CODE_BACKEND/", "TEST_SUITE/"]
+    assert cascade["tier_delta"] == 1
+    assert list(client.incidents(project_id=project["id"], is_open=True)) == []
     client.tag_artifact(code["id"], "a/b")
     found = client.artifacts(project["id"], tag="a/b", latest=True)
     assert [each["id"] for each in found] == [code["id"]]
