@@ -125,6 +125,15 @@ def test_the_interval_holds_the_estimate_and_narrows():
     assert widths[-1] < widths[0] * 0.95
 
 
+@pytest.mark.parametrize("trend", [-0.03, -0.01, 0.01, 0.03])
+def test_a_trend_is_not_taken_for_the_prices_doing(trend):
+    test = assumed("within", -1.2, 0.1)
+    days = demand(TEN_DEARER, -1.2, trend=trend)
+    assert not any(verdict.notify for verdict in follow(test, days))
+    low, high = Path(test, days).interval(days[-1].day)
+    assert low < -1.2 < high
+
+
 def test_the_configuration_names_what_is_tested():
     hashes = {test.configuration for test in (assumed(), assumed(">="), assumed(value=-1.1), assumed())}
     assert len(hashes) == 3
