@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from detectors import readings
+from detectors.assumptions import SHARE
 from detectors.budget import Shares, Thresholds
 from detectors.cascade import Lineage, analyse
 from detectors.course import SETTLING, Breach, Setting, Standing, advance, ahead, checkpoints
@@ -124,7 +125,12 @@ class Examination:
         return course[1:]
 
     async def _ahead(self, standing: Standing) -> Breach | None:
-        """Return the breach that the closed hours of the day after the last complete one show."""
+        """Return the breach that the closed hours of the day after the last complete one show.
+
+        None for a share, which is that of a whole day's users: its hours are known once the day is over.
+        """
+        if self._item.assumption.unit == SHARE:
+            return None
         day = standing.through + ONE_DAY
         rows, out = await self._rows(day, day)
         if not rows:
