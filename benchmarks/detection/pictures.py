@@ -15,7 +15,7 @@ from detectors.evidence import RECOVERED
 from detectors.verdicts import Verdicts
 
 FOLDER = Path("docs/pictures")
-SERIES = 100
+SERIES = 60
 _WIDTH = 820
 _LEFT, _ACROSS = 60, 730
 _MEASURED = "adoption, %: hours grey, days blue, bound red"
@@ -43,6 +43,8 @@ def course(path: Path) -> None:
     series = simulate(_COURSE, 1)
     told = [said for _, said in ours.verdicts(ours.watched(_COURSE, series), ours.days_of(_COURSE, series))]
     top = Panel(_LEFT, 30, _ACROSS, 170, _days(""), _percents(40, 80))
+    low, high = (np.array([getattr(said, end)[0] for said in told]) for end in ("low", "high"))
+    top.band(np.arange(1.0, len(told) + 1), low, high, GREEN)
     _measured(top, series)
     top.moment(_BROKEN, GREY, "8 % lower from here", dy=164)
     top.moment(_MENDED, GREY, "and well again", dy=164)

@@ -1,4 +1,4 @@
-"""Plain SVG charts: axes, lines, dots, words. Few enough shapes that no library is needed for them."""
+"""Plain SVG charts: axes, lines, bands, dots, words. Few enough shapes that no library is needed for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -74,6 +74,13 @@ class Panel:
         self.shapes.append(
             f'<path d="{path}" stroke="{colour}" stroke-width="{2 * size:g}" stroke-linecap="round"/>'
         )
+
+    def band(self, xs: Floats, low: Floats, high: Floats, colour: str) -> None:
+        """Shade between two lines, where both are known."""
+        there = ~(np.isnan(low) | np.isnan(high))
+        up, down = (list(zip(xs[there], ends[there], strict=True)) for ends in (high, low))
+        points = " ".join(self._at(float(x), float(y)) for x, y in [*up, *reversed(down)])
+        self.shapes.append(f'<polygon points="{points}" fill="{colour}" fill-opacity="0.15"/>')
 
     def words(
         self, x: float, y: float, said: str, colour: str = INK, *, dx: float = 0, dy: float = 0
