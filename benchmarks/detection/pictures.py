@@ -22,7 +22,7 @@ _MEASURED = "adoption, %: hours grey, days blue, bound red"
 _RATES = "false alarms a year on sound series"
 _DELAYS = "mean days to find a drop of 10 % after 90 days"
 _BROKEN, _MENDED = 60, 90
-_COURSE = Case("picture of a course", days=120, at=_BROKEN, until=_MENDED, gap=0.08)
+_COURSE = Case("picture of a course", days=140, at=_BROKEN, until=_MENDED, gap=0.08)
 
 
 def wobble(path: Path) -> None:
@@ -42,7 +42,8 @@ def course(path: Path) -> None:
     """One series: what is measured, and the evidence, before, during and after a breach."""
     series = simulate(_COURSE, 1)
     told = [said for _, said in ours.verdicts(ours.watched(_COURSE, series), ours.days_of(_COURSE, series))]
-    top = Panel(_LEFT, 30, _ACROSS, 170, _days(""), _percents(40, 80))
+    percents = replace(_percents(40, 80), title=f"{_MEASURED}, confidence sequence green")
+    top = Panel(_LEFT, 30, _ACROSS, 170, _days(""), percents)
     low, high = (np.array([getattr(said, end)[0] for said in told]) for end in ("low", "high"))
     top.band(np.arange(1.0, len(told) + 1), low, high, GREEN)
     _measured(top, series)
