@@ -46,8 +46,8 @@ def test_on_the_bound_nobody_is_told_in_six_weeks(entry, seed):
     assert not any(verdict.notify for verdict in verdicts(a_test(entry), batches))
 
 
-def test_a_gap_of_13_percent_at_launch_is_told_on_the_second_day():
-    assert transitions(a_test(ADOPTION), days(42, steady(52), seed=2)) == [(0, "WATCH"), (1, "DIVERGED")]
+def test_a_gap_of_10_percent_at_launch_is_told_on_the_second_day():
+    assert transitions(a_test(ADOPTION), days(42, steady(54), seed=2)) == [(0, "WATCH"), (1, "DIVERGED")]
 
 
 def test_a_gap_of_30_percent_at_launch_is_told_on_the_first_day():
@@ -91,12 +91,12 @@ def test_within_speaks_of_the_bound_that_is_broken():
 
 
 def test_the_verdict_carries_its_evidence_in_the_metrics_unit():
-    first, second = verdicts(a_test(ADOPTION), days(2, steady(52), seed=2))
+    first, second = verdicts(a_test(ADOPTION), days(2, steady(54), seed=2))
     assert second.notify
     assert first.e_value < first.threshold < second.e_value
     assert first.threshold == pytest.approx(1095)  # 0.1 false alarms a year
     assert first.bound == 60
-    assert first.mean == pytest.approx(52, abs=3)
+    assert first.mean == pytest.approx(54, abs=3)
     assert first.deviation == pytest.approx(3, abs=1.5)
 
 
@@ -212,10 +212,10 @@ def test_a_verdict_is_possible_when_its_day_ends():
 
 
 def test_a_slow_metric_starts_without_suspicion_and_takes_longer_to_break():
-    batches = days(42, steady(52), seed=2)
+    batches = days(42, steady(54), seed=2)
     usual, slow = a_test(ADOPTION), a_test(ADOPTION, slow=True)
     assert slow.start().sums.max() == 0
-    assert usual.start().sums.max() == pytest.approx(0.025 * 1095)
+    assert usual.start().sums.max() == pytest.approx(0.05 * 1095)
     assert transitions(usual, batches)[-1] == (1, "DIVERGED")
     assert transitions(slow, batches)[-1] == (2, "DIVERGED")
 
