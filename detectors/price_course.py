@@ -78,11 +78,17 @@ class Course:
         }
 
 
-def read_day(item: Assumption, day: date, rows: Sequence[HourRow], *, historical: bool) -> Day:
-    """Return what is kept of a complete day with these rows; the price is still to come."""
+def read_day(
+    item: Assumption, day: date, rows: Sequence[HourRow], *, historical: bool, taken_out: bool = False
+) -> Day:
+    """Return what is kept of a complete day with these rows; the price is still to come.
+
+    A day of which hours are `taken_out` has no demand: that of the others is not a day's.
+    """
     users, samples = users_of(rows)
     enough = (
-        len({row.hour for row in rows}) >= MIN_HOURS
+        not taken_out
+        and len({row.hour for row in rows}) >= MIN_HOURS
         and samples >= (item.min_samples or 0)
         and head_count(users, samples) >= item.min_users
     )

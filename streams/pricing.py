@@ -19,7 +19,7 @@ from detectors.budget import Shares
 from detectors.cascade import Lineage, analyse
 from detectors.course import Setting
 from detectors.elasticity import Test
-from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
+from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day, hours_of
 from detectors.price_course import KEPT, Course, Day, Found, follow, in_force, read_day
 from detectors.series import HourRow, by_day
 from storage import detection, findings, history, standings
@@ -114,10 +114,16 @@ class PriceExamination:
         span = (day_start(first, self._zone), self._ends(last))
         hours = await history.hours(self._connection, self._item, *span)
         past = {day_of(hour, self._zone) for hour in hours}
-        count = (last - first).days + 1
+        out = await excluded(self._connection, self._item, *span)
         return [
-            read_day(self._item.assumption, day, rows.get(day, []), historical=day in past)
-            for day in (first + number * ONE_DAY for number in range(count))
+            read_day(
+                self._item.assumption,
+                day,
+                rows.get(day, []),
+                historical=day in past,
+                taken_out=any(map(out.covers, hours_of(day, self._zone))),
+            )
+            for day in (first + number * ONE_DAY for number in range((last - first).days + 1))
         ]
 
     async def _priced(self, days: list[Day], last: date) -> list[Day]:

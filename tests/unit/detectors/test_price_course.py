@@ -136,3 +136,8 @@ def rows(hours: int, users: str) -> list[HourRow]:
 def test_a_day_needs_hours_users_and_samples(hours, more, expected):
     found = read_day(item(**more), START, rows(hours, "abc"), historical=True)
     assert found == Day(START, expected, None, 2 * hours, historical=True)
+
+
+def test_a_day_of_which_hours_are_taken_out_has_no_demand():
+    found = read_day(item(), START, rows(20, "abc"), historical=False, taken_out=True)
+    assert found == Day(START, None, None, 40, historical=False)
