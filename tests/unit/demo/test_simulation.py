@@ -17,9 +17,9 @@ from detectors.divergence import classify, relative_gap
 from detectors.sequential import Test, fold
 from detectors.tiers import EvidenceTier, telemetry_tier, tier_delta
 from metrics.names import KINDS, Kind, Metric
-from streams.detect import ALARMS_PER_YEAR
 
 NOW = datetime(2026, 11, 23, 0, 35, tzinfo=UTC)
+ALARMS_PER_YEAR = 1.0  # what an organisation accepts unless it says otherwise
 
 
 @pytest.fixture(scope="module")
