@@ -69,7 +69,9 @@ class PublicHolidays(_Asked):
         country = info.data.get("country")
         if part is not None and country is not None and part not in _subdivisions()[country]:
             known = ", ".join(_subdivisions()[country]) or "none"
-            raise ValueError(f"{country} has no such part with holidays of its own; known are: {known}")
+            raise ValueError(
+                f"there is no such part of {country} with holidays of its own; known are: {known}"
+            )
         return part
 
     @field_validator("last_year")
@@ -114,7 +116,7 @@ class Calendar(_Asked):
     def _are_told_apart(cls, days: tuple[OwnDay, ...]) -> tuple[OwnDay, ...]:
         twice = [day for day, times in Counter(each.day for each in days).items() if times > 1]
         if twice:
-            raise ValueError(f"{min(twice)} is given twice")
+            raise ValueError(f"a day is named once: {min(twice)} is not")
         return days
 
     def holidays(self) -> list[Holiday]:

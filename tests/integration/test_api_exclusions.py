@@ -1,5 +1,6 @@
 """Hours and holidays that a team takes out of detection, over HTTP, and what detection reads of them."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 from detectors.assumptions import Assumption
 from settings import Settings
 from storage.exclusions import excluded
+from storage.outbox import CHANNEL
 from streams.close import TOPIC
 from streams.news import read_news
 from tests.integration.teams import Team, opened, slug
@@ -192,7 +194,7 @@ async def test_a_calendar_that_was_not_read_is_not_replaced_under_if_match(team:
         ({"public": {"country": "AT"}}, "body.public.first_year", "Field required"),
         ({"days": [{**CLOSED, "day": "2026-12-24T00:00:00Z"}]}, "body.days.0.day", "as in 2026-12-25"),
         ({"days": [{**CLOSED, "day": "1926-12-24"}]}, "body.days.0.day", "from 2000 to 2100"),
-        ({"days": [CLOSED, CLOSED]}, "body.days", "2026-12-24 is given twice"),
+        ({"days": [CLOSED, CLOSED]}, "body.days", "2026-12-24 is not"),
         ({"day": CLOSED}, "body.day", "no such field"),
     ],
 )
@@ -246,6 +248,17 @@ async def test_whatever_changes_a_day_is_told_to_detection(team: Team, changing_
     ]
     news = read_news(json.dumps(body).encode() for _, _, body in told)
     assert news[team.org, UUID(project)].changed_from == BEGINS.replace(minute=0)
+
+
+async def test_relays_are_woken_for_it(team: Team, changing_world: World):
+    path, heard = await path_of(team, "exclusions"), asyncio.Event()
+    connection = await asyncpg.connect(changing_world.database.superuser_url)
+    await connection.add_listener(CHANNEL, lambda *_: heard.set())
+    await team.read(path)
+    assert not heard.is_set()
+    await team.made(path, **WINDOW)
+    await asyncio.wait_for(heard.wait(), 10)
+    await connection.close()
 
 
 async def test_a_refused_request_tells_detection_nothing(team: Team, changing_world: World):

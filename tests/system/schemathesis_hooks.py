@@ -17,6 +17,15 @@ RIGHTLY_REFUSED = (
     ("body.expires_at", "this is in the past"),
     ("body.expires_at", "a year from 1900 to 8999 is meant"),
     ("body.timezone", "this is no IANA time zone"),
+    *((f"body.{name}", "a year from 1900 to 8999 is meant") for name in ("starts_at", "ends_at")),
+    ("body.days.", "a year from 2000 to 2100 is meant"),
+    # What two fields say together.
+    ("body.ends_at", "a time after starts_at is meant"),
+    ("body.ends_at", "a window has 90 days at most"),
+    ("body.public.last_year", "first_year or later is meant"),
+    ("body.days", "a day is named once"),
+    # Of 250 countries a list in the document would say no more than ISO 3166-1.
+    ("body.public.country", "no holidays are known of this country"),
     # What a rule of a mapping may hold depends on its metric: JSON Schema would need a case for each.
     *(("body.rules.", f"{field}: ") for field in ("metric_name", "as", "match.kind", "numerator_if")),
     # An id of nothing, or of another organisation's thing.
@@ -25,8 +34,9 @@ RIGHTLY_REFUSED = (
     ("body.provider", "this provider is not configured here"),
 )
 
-# What DELETE ends and keeps: an archived project, a key that was revoked, a membership that has ended.
-KEPT = re.compile(r"DELETE /v1/(projects|keys|members)/[^/]+")
+# What DELETE ends and keeps: an archived project, a key that was revoked, a membership that has ended, hours
+# that count again.
+KEPT = re.compile(r"DELETE /v1/((projects|keys|members)|projects/[^/]+/exclusions)/[^/]+")
 
 
 @schemathesis.hook

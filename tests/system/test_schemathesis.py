@@ -104,6 +104,7 @@ def identities(world: World) -> dict[str, str]:
         "ASSUMPTION": str(here.assumption),
         "REPORT": str(here.report),
         "KEY": str(here.key),
+        "EXCLUSION": str(here.window),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
     }

@@ -212,6 +212,18 @@ async def test_nobody_writes_in_anothers_name(world: World, table: str):
         assert await changed(session, INSERTS[table], **named) == REFUSED
 
 
+async def test_nobody_takes_an_exclusion_back_in_anothers_name_or_before_it_stood(world: World):
+    here, ann = world.places["a1"], world.claims("ann")
+    update, insert = UPDATES["exclusion_window"], INSERTS["exclusion_window"]
+    ended = insert.replace("created_by)", "created_by, removed_at, removed_by)").replace(
+        ":user)", ":user, now(), :user)"
+    )
+    assert await write(world, update, here, ann) == 1
+    assert await write(world, update.replace(":user", ":member"), here, ann) == REFUSED
+    assert await write(world, insert, here, ann) == 1
+    assert await write(world, ended, here, ann) == REFUSED
+
+
 @pytest.mark.parametrize("status", ["REVIEW", "APPROVED", "DEPLOYED"])
 async def test_a_version_begins_as_a_draft(world: World, status: str):
     insert = """INSERT INTO artifact (org_id, id, project_id, type, key, status, created_by, submitted_at,
