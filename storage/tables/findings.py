@@ -21,8 +21,9 @@ class DivergenceReport(Base):
     """Production proved an assumption wrong. `detected_at` is event time: when the verdict was possible.
 
     A `historical` one was found in what came in as history: nobody was paged. A `shadow` one is of an
-    assumption that runs silently. A `launch` one came within 30 days of `effective_from`: counted apart from
-    the budget. SUPERSEDED is one whose ground is gone since telemetry was corrected; `resolution` says why.
+    assumption that runs silently. A `launch` one came within 30 days of the first day that was tested:
+    counted apart from the budget. SUPERSEDED is one whose ground is gone since telemetry was corrected;
+    `resolution` says why.
 
     The interval is a confidence sequence for the value, in `unit`, at `confidence`; `days` are the complete
     days behind the verdict, `configuration` is the hash of the test's. `telemetry_revisions` is the sum of
