@@ -15,6 +15,7 @@ from api.routes import (
     access,
     artifacts,
     assumptions,
+    backtest,
     cascade,
     exclusions,
     health,
@@ -40,7 +41,8 @@ from api.services import services
 from settings import Settings
 
 _ROUTES = (
-    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, mapping, telemetry, series),
+    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest),
+    *(mapping, telemetry, series),
     *(reports, incidents, exclusions, holidays),
     *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )

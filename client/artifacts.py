@@ -3,7 +3,16 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
 
-from client.records import Artifact, ArtifactCascade, ArtifactDetail, Assumption, Dependency, Tag
+from client.records import (
+    Artifact,
+    ArtifactBacktest,
+    ArtifactCascade,
+    ArtifactDetail,
+    Assumption,
+    Backtest,
+    Dependency,
+    Tag,
+)
 from client.requests import Id, Requests
 
 
@@ -38,6 +47,26 @@ class Artifacts(Requests):
     def artifact(self, artifact_id: Id) -> ArtifactDetail:
         """One version of an artifact, with its content, its tags and what it rests on."""
         return cast("ArtifactDetail", self._get(f"/artifacts/{artifact_id}"))
+
+    def backtest_artifact(
+        self, artifact_id: Id, *, since: datetime | None = None, alarms_per_year: float = 0.1
+    ) -> ArtifactBacktest:
+        """What a version's assumptions would have said of the project's telemetry, approved or not."""
+        asked = {"since": since.isoformat()} if since else {}
+        path = f"/artifacts/{artifact_id}/backtest"
+        return cast("ArtifactBacktest", self._get(path, alarms_per_year=alarms_per_year, **asked))
+
+    def backtest(
+        self,
+        project_id: Id,
+        assumption: Mapping[str, Any],
+        *,
+        since: datetime | None = None,
+        alarms_per_year: float = 0.1,
+    ) -> Backtest:
+        """What an assumption, an entry of `content.assumptions`, would have said of a project's telemetry."""
+        body = {"assumption": assumption, "since": since, "alarms_per_year": alarms_per_year}
+        return cast("Backtest", self._post(f"/projects/{project_id}/backtests", body, None))
 
     def create_artifact(
         self,

@@ -1,25 +1,30 @@
 """What an assumption would have said of hours that are known already: the same fold as production's.
 
-Pure: hours in, transitions out. Many series are folded side by side.
+Pure: hours in, transitions out. Series of a file are folded side by side; stored Telemetry is read as
+production reads it, with its sketches and without the hours that were taken out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from detectors.assumptions import Assumption
 from detectors.days import PLACES
 from detectors.divergence import relative_gap
+from detectors.exclusions import Exclusions
 from detectors.grid import Days
+from detectors.local_days import ONE_DAY, ONE_HOUR, day_of, day_start, first_whole_day
 from detectors.plan import Test, Tests
+from detectors.readings import actual, day_batch
 from detectors.rows import Bools, Floats, Ints, pick, put
 from detectors.sequential import fold_many
-from detectors.series import POOLED_DAYS
-from detectors.verdicts import CODE, STATUSES, Status, Verdicts
+from detectors.series import POOLED_DAYS, HourRow, by_day
+from detectors.verdicts import CODE, Status, Verdicts
 from metrics.names import Kind
 
 
@@ -74,49 +79,100 @@ class Transition:
         return asdict(self) | {"at": f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the complete days `first` to `through` would have said; neither is there without one."""
+
+    first: date | None
+    through: date | None
+    transitions: tuple[Transition, ...]
+
+
 def backtest(item: Assumption, alarms_per_year: float, histories: Histories) -> list[Transition]:
     """Return what would have been said, in order of time and then of the series' names.
 
     Raises:
         ValueError: the assumption is about an elasticity, or the rate is out of range.
     """
-    tests = Tests.of([Test.of(item, alarms_per_year)] * len(histories.names))
+    test = Test.of(item, alarms_per_year)
+    numbers = range(len(histories.ends))
+    days = ((np.flatnonzero(histories.begins <= number), histories.day(number)) for number in numbers)
+
+    def gap(row: int, number: int) -> float | None:
+        since = slice(max(int(histories.begins[row]), number - POOLED_DAYS + 1), number + 1)
+        return _gap(item, pooled(item.kind, histories.value[row, since], histories.weight[row, since]))
+
+    return _replayed(test, histories.names, days, gap)
+
+
+def backtest_rows(
+    item: Assumption, alarms_per_year: float, rows: Sequence[HourRow], exclusions: Exclusions
+) -> Outcome:
+    """Return what stored Telemetry would have said of an assumption; `rows` are those that it is about.
+
+    It begins with the oldest row, or where the assumption says that it takes effect, if that is later; the
+    last day is the last of which the newest row is the last hour.
+
+    Raises:
+        ValueError: as `backtest`.
+    """
+    test, zone = Test.of(item, alarms_per_year), exclusions.zone
+    if not rows:
+        return Outcome(None, None, ())
+    kept = [row for row in rows if not exclusions.covers(row.hour)]
+    days, kept_days = by_day(rows, zone), by_day(kept, zone)
+    first, through = _span(item, rows, zone)
+    dates = [first + timedelta(number) for number in range((through - first).days + 1)]
+    if not dates:
+        return Outcome(None, None, ())
+    batches = (day_batch(item, day, days.get(day, ()), exclusions, zone) for day in dates)
+
+    def gap(_: int, number: int) -> float | None:
+        known = dates[max(number - POOLED_DAYS + 1, 0) : number + 1]
+        return _gap(item, actual(item, [row for day in known for row in kept_days.get(day, ())], zone))
+
+    alone = ((np.zeros(1, np.int64), Days.of([batch])) for batch in batches)
+    return Outcome(first, through, tuple(_replayed(test, (item.key,), alone, gap)))
+
+
+def _span(item: Assumption, rows: Sequence[HourRow], zone: ZoneInfo) -> tuple[date, date]:
+    hours = [row.hour for row in rows]
+    first, last = day_of(min(hours), zone), day_of(max(hours), zone)
+    if item.effective_from:
+        first = max(first, first_whole_day(item.effective_from, zone))
+    if day_start(last + ONE_DAY, zone) > max(hours) + ONE_HOUR:
+        last -= ONE_DAY
+    return first + timedelta(item.launch_grace_days), last
+
+
+def _replayed(
+    test: Test,
+    names: Sequence[str],
+    days: Iterable[tuple[Ints, Days]],
+    gap: Callable[[int, int], float | None],
+) -> list[Transition]:
+    """Fold day after day; each comes with the rows of the series that take part already."""
+    tests = Tests.of([test] * len(names))
     state, found = tests.start(), list[Transition]()
-    before = np.full(len(histories.names), CODE[Status.LEARNING])
+    before = np.full(len(names), CODE[Status.LEARNING])
     heard = before.copy()
-    for number in range(len(histories.ends)):
-        rows = np.flatnonzero(histories.begins <= number)
+    for number, (rows, day) in enumerate(days):
         if not len(rows):
             continue
-        folded, said = fold_many(pick(tests, rows), pick(state, rows), pick(histories.day(number), rows))
+        folded, said = fold_many(pick(tests, rows), pick(state, rows), pick(day, rows))
         state = put(state, rows, folded)
-        found += _told(item, histories, number, rows, said, before[rows], heard[rows])
+        for event, told in _events(said, before[rows], heard[rows]):
+            for place in np.flatnonzero(told):
+                row, verdict = int(rows[place]), said.of(int(place))
+                found.append(
+                    Transition(
+                        names[row], verdict.at, event, str(verdict.status), verdict.e_value, gap(row, number)
+                    )
+                )
         before[rows] = said.status
         silent = (said.status == CODE[Status.NO_DATA]) | (said.status == CODE[Status.EXCLUDED])
         heard[rows] = np.where(silent, heard[rows], said.status)
     return sorted(found, key=lambda each: (each.at, each.series))
-
-
-def _told(
-    item: Assumption,
-    histories: Histories,
-    number: int,
-    rows: Ints,
-    said: Verdicts,
-    before: Ints,
-    heard: Ints,
-) -> Iterator[Transition]:
-    for event, of in _events(said, before, heard):
-        for place in np.flatnonzero(of):
-            row, verdict = rows[place], said.of(int(place))
-            yield Transition(
-                series=histories.names[row],
-                at=verdict.at,
-                event=event,
-                state=str(STATUSES[said.status[place]]),
-                e_value=verdict.e_value,
-                gap=_gap(item, histories, int(row), number),
-            )
 
 
 def _events(said: Verdicts, before: Ints, heard: Ints) -> Iterator[tuple[str, Bools]]:
@@ -127,12 +183,10 @@ def _events(said: Verdicts, before: Ints, heard: Ints) -> Iterator[tuple[str, Bo
     yield "no_data", (said.status == silent) & (before != silent)
 
 
-def _gap(item: Assumption, histories: Histories, row: int, number: int) -> float | None:
-    days = slice(max(int(histories.begins[row]), number - POOLED_DAYS + 1), number + 1)
-    actual = pooled(item.kind, histories.value[row, days], histories.weight[row, days])
-    if actual is None:
+def _gap(item: Assumption, value: float | None) -> float | None:
+    if value is None:
         return None
-    gap = relative_gap(item.operator, item.value, item.tolerance, item.tolerance_kind, actual)
+    gap = relative_gap(item.operator, item.value, item.tolerance, item.tolerance_kind, value)
     return gap if isfinite(gap) else None
 
 

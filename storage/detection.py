@@ -13,6 +13,7 @@ from detectors.series import HourRow
 from detectors.tiers import EvidenceTier
 from metrics.cell import Cell
 from metrics.names import Metric
+from storage.exclusions import Judged
 from storage.ledger import Connection
 
 _FIELDS = (
@@ -90,7 +91,7 @@ async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> lis
     return [_watched(row) for row in rows]
 
 
-async def series(connection: Connection, item: Watched, start: datetime, end: datetime) -> list[HourRow]:
+async def series(connection: Connection, item: Judged, start: datetime, end: datetime) -> list[HourRow]:
     """Return the Telemetry rows in [start, end) that an assumption is about.
 
     One without a cohort, or about a share, is about all cohorts; one without a feature about all features.

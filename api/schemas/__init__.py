@@ -12,6 +12,7 @@ from api.schemas.artifacts import (
     NewTag,
     Tag,
 )
+from api.schemas.backtest import ArtifactBacktest, Backtest, BacktestEvent, NewBacktest
 from api.schemas.cascade import AffectedArtifact, ArtifactCascade
 from api.schemas.exclusions import ExclusionWindow, HolidayCalendar, NewExclusionWindow
 from api.schemas.findings import (
@@ -57,10 +58,13 @@ __all__ = [
     "AffectedArtifact",
     "AlarmBudget",
     "Artifact",
+    "ArtifactBacktest",
     "ArtifactCascade",
     "ArtifactChange",
     "ArtifactDetail",
     "Assumption",
+    "Backtest",
+    "BacktestEvent",
     "CascadeAnalysis",
     "DeadLetter",
     "Dependency",
@@ -79,6 +83,7 @@ __all__ = [
     "Member",
     "MemberChange",
     "NewArtifact",
+    "NewBacktest",
     "NewDependency",
     "NewExclusionWindow",
     "NewInvitation",

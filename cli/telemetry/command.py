@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 from uuid import UUID
@@ -13,6 +13,7 @@ import typer
 
 import settings
 from cli.exits import CommandError, Exit
+from cli.moments import moment
 from cli.progress import Reading, shown
 from cli.publishing.messages import RefusedLineError
 from cli.publishing.run import Refusals
@@ -22,15 +23,6 @@ from cli.telemetry.reading import Format
 from metrics.names import Metric
 from storage import database, exports, imports
 from storage.exports import Wanted
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date or time, such as 2026-11-01T10:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
 
 app = typer.Typer(
     add_completion=False,
@@ -85,9 +77,9 @@ async def export(
     org: Org,
     project: Project,
     since: Annotated[
-        datetime | None, typer.Option(parser=_moment, help="First hour (UTC unless it says otherwise).")
+        datetime | None, typer.Option(parser=moment, help="First hour (UTC unless it says otherwise).")
     ] = None,
-    until: Annotated[datetime | None, typer.Option(parser=_moment, help="Hour to end before.")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="Hour to end before.")] = None,
     metric: Annotated[Metric | None, typer.Option(help="One metric alone.")] = None,
     file_format: FileFormat = None,
     sketches: Annotated[

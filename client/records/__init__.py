@@ -1,5 +1,6 @@
 """What the API sends, typed; docs/openapi.json has every meaning."""
 
+from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
     CascadeAnalysis,
@@ -37,9 +38,11 @@ __all__ = [
     "AffectedArtifact",
     "AlarmBudget",
     "Artifact",
+    "ArtifactBacktest",
     "ArtifactCascade",
     "ArtifactDetail",
     "Assumption",
+    "Backtest",
     "CascadeAnalysis",
     "DeadLetter",
     "Dependency",

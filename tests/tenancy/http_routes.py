@@ -99,6 +99,10 @@ ROUTES = {
     "DELETE /v1/artifacts/{artifact_id}/tags/{tag_name}": _edits(),
     "POST /v1/artifacts/{artifact_id}/dependencies": _edits({"depends_on_id": "{other}"}, artifact_id="code"),
     "GET /v1/artifacts/{artifact_id}/cascade": _reads(),
+    "GET /v1/artifacts/{artifact_id}/backtest": _reads(),
+    "POST /v1/projects/{project_id}/backtests": _reads(
+        body={"assumption": {"key": "a", "metric_name": "error_rate", "operator": "<=", "value": 2}}
+    ),
     "GET /v1/projects/{project_id}/assumptions": _reads(),
     "GET /v1/assumptions/{assumption_id}": _reads(),
     "GET /v1/projects/{project_id}/otlp-mapping": _reads(),
@@ -160,3 +164,8 @@ IDS = {
     "invitation_id": "invitation",
     "tag_name": "tag",
 }
+
+
+def only_asks(route: str) -> bool:
+    """Say whether a route writes nothing: a question may be too long for a path."""
+    return route.startswith("GET") or route.endswith("/backtests")
