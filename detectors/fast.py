@@ -5,6 +5,10 @@ fifth of it, and by several standard deviations of such means. How much these me
 themselves, so that no model of how hours hang together is needed; series with heavy tails, in which a few
 hours are often far off, need more deviations.
 
+Counts wobble by factors, not by amounts: where they must not fall, a window is the sum of its hours over the
+sum that is usual for these, and how far that is off is its logarithm. By an amount that fits their peaks, the
+loss of four fifths of a count would be wobble.
+
 Every array has a leading axis of series, and no series' result depends on its neighbours, to the last bit
 (see `detectors.rows`).
 """
@@ -22,7 +26,9 @@ MARGIN = 0.2
 DEVIATIONS = (4.0, 4.5)
 """And how many standard deviations of a window's mean, under normal tails."""
 LEARNING_DAYS = 21
-"""Days before the lane speaks: three weeks, so that weekdays are known."""
+"""Days with data before the lane speaks."""
+_SETTLED = 7
+"""Days before the scatter of means is learned: until each weekday was seen, it is that of the week."""
 DEAD_HOURS = 72
 """Hours after a breach in which none is told."""
 _PRESENT = 0.75
@@ -34,8 +40,20 @@ _NEARLY = 0.9
 _CLIP = 5.0
 _CLIP_FROM = 168
 """Windows after which an outlying one can be told: a week of them."""
+_LEAST = 0.02
+"""The smallest factor that is told from a smaller one: nothing at all is one too."""
 _NORMAL = 3.0
 """The kurtosis of a normal distribution."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Hours in a row (series, n): the 11 before the day, and those of the day; `relative` is (series, 1)."""
+
+    values: Floats
+    noise: Floats
+    weight: Floats
+    relative: Flags
 
 
 @dataclass(frozen=True)
@@ -53,20 +71,23 @@ def watch(lanes: Lanes, hours: Hours, sides: Sides, armed: Flags) -> Breaches:
     An hour's answer rests on that hour and those before it: the hours of half a day give the answer that the
     whole day will give.
     """
-    values, noise = _joined(lanes, hours)
-    short = _window(values, noise, 0)
+    row = _joined(lanes, hours)
+    short = _window(row, 0)
     may = _may_speak(lanes, hours, armed)
     column, side = np.full(len(armed), -1), np.full(len(armed), -1)
-    rows = np.flatnonzero((may & _near(short, sides)).any(axis=1))
-    if len(rows):
-        suspect = pick(lanes, rows), values[rows], noise[rows], pick(sides, rows), may[rows]
-        column[rows], side[rows] = _first(*suspect)
-    told, at = column >= 0, (np.arange(len(column)), np.maximum(column, 0))
+    suspect = np.flatnonzero((may & _near(short, sides)).any(axis=1))
+    if len(suspect):
+        picked = pick(lanes, suspect), pick(row, suspect), pick(sides, suspect), may[suspect]
+        column[suspect], side[suspect] = _first(*picked)
+    series = np.arange(len(column))
+    told, at = column >= 0, (series, np.maximum(column, 0))
+    bound = sides.bound[series, np.maximum(side, 0)]
+    deviation = np.sqrt(_variance(lanes, short, 0)[at]) * np.where(hours.relative, np.abs(bound), 1.0)
     return Breaches(
         column=column,
         side=side,
         mean=np.where(told, short.mean[at], np.nan),
-        deviation=np.where(told, np.sqrt(_variance(lanes, short, 0)[at]), np.nan),
+        deviation=np.where(told, deviation, np.nan),
     )
 
 
@@ -78,12 +99,13 @@ def _near(short: _Window, sides: Sides) -> Flags:
     return near
 
 
-def _first(lanes: Lanes, values: Floats, noise: Floats, sides: Sides, may: Flags) -> tuple[Ints, Ints]:
+def _first(lanes: Lanes, row: _Row, sides: Sides, may: Flags) -> tuple[Ints, Ints]:
     """Return the column of the first gross breach of each series, and its side; -1 for none."""
     column, side = np.full(len(may), -1), np.full(len(may), -1)
     for index in range(sides.bound.shape[1]):
-        sign, bound, effect = (each[:, index, None] for each in (sides.sign, sides.bound, sides.effect))
-        gross = may & _gross(lanes, sign * (bound - values), noise, effect)
+        gross = may & _gross(
+            lanes, row, *(each[:, index, None] for each in (sides.sign, sides.bound, sides.effect))
+        )
         found = np.where(gross.any(axis=1), gross.argmax(axis=1), -1)
         earlier = (found >= 0) & ((column < 0) | (found < column))
         column, side = np.where(earlier, found, column), np.where(earlier, index, side)
@@ -100,15 +122,35 @@ def deviations_needed(lanes: Lanes) -> list[Floats]:
     return needed
 
 
-def _gross(lanes: Lanes, beyond: Floats, noise: Floats, effect: Floats) -> Flags:
-    """Say of each hour whether the windows that end with it are far enough `beyond` the bound."""
-    gross: Flags = np.ones((len(beyond), beyond.shape[1] - TAIL), dtype=np.bool_)
+def _gross(lanes: Lanes, row: _Row, sign: Floats, bound: Floats, effect: Floats) -> Flags:
+    """Say of each hour of the day whether the windows that end with it are far enough beyond the bound."""
+    gross: Flags = np.ones((len(bound), row.values.shape[1] - TAIL), dtype=np.bool_)
+    margin = np.where(row.relative, -sign * np.log1p(-sign * MARGIN), MARGIN * effect)
     for index, deviations in enumerate(deviations_needed(lanes)):
-        most = _MOST[index] * np.maximum(MARGIN * effect, deviations * np.sqrt(_mean_square(lanes, index)))
-        window = _window(np.clip(beyond, -most, most), noise, index)
-        gross &= window.mean >= MARGIN * effect
-        gross &= window.mean >= deviations * np.sqrt(_variance(lanes, window, index))
+        most = _MOST[index] * np.maximum(margin, deviations * np.sqrt(_mean_square(lanes, index)))
+        window = _window(replace(row, values=_within(row.values, bound, most, row.relative)), index)
+        beyond = sign * _gap(bound, window.mean, row.relative)
+        gross &= (beyond >= margin) & (beyond >= deviations * np.sqrt(_variance(lanes, window, index)))
     return gross
+
+
+def _gap(one: Floats, other: Floats, relative: Flags) -> Floats:
+    """Return how far `one` is above `other`: an amount or, where `relative`, the logarithm of a factor."""
+    amount = one - other
+    if not relative.any():
+        return amount
+    one, other = (np.where(relative, each, 1.0) for each in (one, other))
+    factor = np.where(one > 0, one, np.nan) / np.maximum(other, _LEAST * np.abs(one))
+    return np.where(relative, np.log(np.maximum(factor, _LEAST)), amount)
+
+
+def _within(values: Floats, middle: Floats, most: Floats, relative: Flags) -> Floats:
+    """Return values limited to `most` from the middle, as an amount or as the logarithm of a factor."""
+    amount = np.clip(values, middle - most, middle + most)
+    if not relative.any():
+        return amount
+    factor = np.exp(np.where(relative, most, 0.0))
+    return np.where(relative, np.clip(values, middle / factor, middle * factor), amount)
 
 
 def learn(lanes: Lanes, hours: Hours, centre: Floats, breaches: Breaches) -> Lanes:
@@ -119,16 +161,18 @@ def learn(lanes: Lanes, hours: Hours, centre: Floats, breaches: Breaches) -> Lan
     itself. `breaches` is what `watch` said of the same hours.
     """
     keep = np.where(lanes.days >= MEMORY, KEEP, 1.0)
-    values, noise = _joined(lanes, hours)
+    row = _joined(lanes, hours)
     old = np.stack([lanes.count, lanes.squares, lanes.fourths, lanes.noises])
-    count, squares, fourths, noises = keep[:, None] * old + _moments(lanes, values - centre[:, None], noise)
+    settled = np.where(lanes.days >= _SETTLED, centre, np.nan)
+    count, squares, fourths, noises = keep[:, None] * old + _moments(lanes, row, settled[:, None])
     told = hours.first + breaches.column + 1
     return replace(
         lanes,
-        tail=_last(values, hours.length),
-        noise=_last(noise, hours.length),
+        tail=_last(row.values, hours.length),
+        noise=_last(row.noise, hours.length),
+        weight=_last(row.weight, hours.length),
         end=hours.first + hours.length,
-        days=lanes.days + 1,
+        days=lanes.days + ~np.isnan(centre),
         count=count,
         squares=squares,
         fourths=fourths,
@@ -137,15 +181,16 @@ def learn(lanes: Lanes, hours: Hours, centre: Floats, breaches: Breaches) -> Lan
     )
 
 
-def _moments(lanes: Lanes, residuals: Floats, noise: Floats) -> Floats:
+def _moments(lanes: Lanes, row: _Row, centre: Floats) -> Floats:
     """Return what a day adds to the lanes' sums: (4, series, windows)."""
-    moments = np.zeros((4, len(residuals), len(WINDOWS)))
+    moments = np.zeros((4, len(centre), len(WINDOWS)))
     for index in range(len(WINDOWS)):
-        window = _window(residuals, noise, index)
+        window = _window(row, index)
+        residual = _gap(centre, window.mean, row.relative)
         known = lanes.count[:, index, None] >= _CLIP_FROM
         limit = np.where(known, _CLIP * np.sqrt(_mean_square(lanes, index)), np.inf)
-        seen = ~np.isnan(window.mean) & ~np.isnan(residuals[:, TAIL:])
-        square = np.where(seen, np.clip(window.mean, -limit, limit) ** 2, 0.0)
+        seen = ~np.isnan(residual) & ~np.isnan(row.values[:, TAIL:])
+        square = np.where(seen, np.clip(residual, -limit, limit) ** 2, 0.0)
         powers = np.array([seen, square, square * square, np.where(seen, window.noise, 0.0)])
         moments[:, :, index] = powers.sum(axis=-1)
     return moments
@@ -154,7 +199,7 @@ def _moments(lanes: Lanes, residuals: Floats, noise: Floats) -> Floats:
 def _may_speak(lanes: Lanes, hours: Hours, armed: Flags) -> Flags:
     number = hours.first[:, None] + np.arange(hours.values.shape[1])
     heard = armed.reshape(len(armed), -1) & (lanes.days >= LEARNING_DAYS)[:, None]
-    may: Flags = heard & (number >= lanes.quiet_until[:, None]) & ~np.isnan(hours.values)
+    may: Flags = heard & (number >= lanes.quiet_until[:, None])
     return may
 
 
@@ -170,24 +215,29 @@ def _variance(lanes: Lanes, window: _Window, index: int) -> Floats:
     return variance
 
 
-def _window(values: Floats, noise: Floats, index: int) -> _Window:
-    present = ~np.isnan(values)
-    sums = np.array([np.where(present, values, 0.0), present, np.where(present, noise, 0.0)])
+def _window(row: _Row, index: int) -> _Window:
+    present = ~np.isnan(row.values)
+    weight = np.where(present, row.weight, 0.0)
+    values, noise = np.where(present, row.values, 0.0), np.where(present, row.noise, 0.0)
+    sums = np.array([weight * values, weight * weight * noise, weight, present])
     sums = sums[..., 2:] + sums[..., 1:-1] + sums[..., :-2]
     if WINDOWS[index] == WINDOWS[-1]:
         sums = sums[..., 9:] + sums[..., 6:-3] + sums[..., 3:-6] + sums[..., :-9]
     else:
         sums = sums[..., 9:]
-    total, count, uncertain = sums
-    divisor = np.where(count >= _PRESENT * WINDOWS[index], count, np.nan)
+    total, uncertain, whole, count = sums
+    divisor = np.where((count >= _PRESENT * WINDOWS[index]) & (whole > 0), whole, np.nan)
     return _Window(total / divisor, uncertain / divisor**2)
 
 
-def _joined(lanes: Lanes, hours: Hours) -> tuple[Floats, Floats]:
-    """Return the values and noise of the 11 hours before the day and of the day."""
+def _joined(lanes: Lanes, hours: Hours) -> _Row:
     since = hours.first - lanes.end
-    tail, noise = columns(lanes.tail, since, TAIL, np.nan), columns(lanes.noise, since, TAIL, 0.0)
-    return np.concatenate([tail, hours.values], axis=1), np.concatenate([noise, hours.noise], axis=1)
+    before = ((lanes.tail, np.nan), (lanes.noise, 0.0), (lanes.weight, 1.0))
+    values, noise, weight = (
+        np.concatenate([columns(tail, since, TAIL, empty), today], axis=1)
+        for (tail, empty), today in zip(before, (hours.values, hours.noise, hours.weight), strict=True)
+    )
+    return _Row(values, noise, weight, hours.relative[:, None])
 
 
 def _last(joined: Floats, length: Ints) -> Floats:

@@ -23,13 +23,15 @@ class Lane:
     """What the fast lane knows of one series: under a kilobyte as JSON.
 
     `tail` holds the corrected values of the last 11 hours before hour number `end`, None where one is
-    missing, `noise` their sampling variances. `count`, `squares`, `fourths` and `noises` are sums over the
-    windows of 3 and of 12 hours: how many, the second and fourth power of their residuals, their sampling
-    variances. `quiet_until` is the hour number from which a breach may be told again.
+    missing, `noise` their sampling variances, `weight` what they count. `days` are those with data. `count`,
+    `squares`, `fourths` and `noises` are sums over the windows of 3 and of 12 hours: how many, the second and
+    fourth power of their residuals, their sampling variances. `quiet_until` is the hour number from which a
+    breach may be told again.
     """
 
     tail: tuple[float | None, ...] = (None,) * TAIL
     noise: tuple[float, ...] = (0.0,) * TAIL
+    weight: tuple[float, ...] = (1.0,) * TAIL
     end: int = 0
     days: int = 0
     count: tuple[float, ...] = _NONE
@@ -45,6 +47,7 @@ class Lanes:
 
     tail: Floats
     noise: Floats
+    weight: Floats
     end: Ints
     days: Ints
     count: Floats
@@ -70,18 +73,22 @@ class Lanes:
 class Hours:
     """One local day of each series, in the test's scale.
 
-    `values` (series, columns): the hours in order of time from the day's first one on, less the offsets of
-    hour of day and weekday as known before the day; NaN where an hour is missing, excluded, still to come,
-    or where the day has fewer hours than there are columns. `noise` (series, columns): the sampling variance
-    of each value (for proportions p(1-p)/users, else 0), any finite number where there is none. `first`
-    (series): the number of the day's first hour, consecutive over days. `length` (series): hours in the day,
-    23 to 25.
+    `values` (series, columns): the hours in order of time from the day's first one on, less (or, of a
+    `relative` series, divided by) what is usual for hour of day and weekday as known before the day; NaN
+    where an hour is missing, excluded, still to come, or where the day has fewer hours than there are
+    columns. `noise` (series, columns): the sampling variance of each value (for proportions p(1-p)/users,
+    else 0), any finite number where there is none. `weight` (series, columns): what each counts in a mean,
+    any finite number where there is none. `first` (series): the number of the day's first hour, consecutive
+    over days. `length` (series): hours in the day, 23 to 25. `relative` (series): whether means wobble by
+    factors, as those of counts do, and not by amounts; always the same for a series.
     """
 
     values: Floats
     noise: Floats
+    weight: Floats
     first: Ints
     length: Ints
+    relative: Flags
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,8 @@ class Sides:
 class Breaches:
     """The first gross breach of each series' day: column of the hour that told it, and side; -1 for none.
 
-    `mean` and `deviation` (standard) are those of the short window that ended with that hour, NaN for none,
-    in the test's scale and corrected as the values are.
+    `mean` and `deviation` (standard, on the bound) are those of the short window that ended with that hour,
+    NaN for none, in the test's scale and corrected as the values are.
     """
 
     column: Ints

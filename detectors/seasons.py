@@ -60,10 +60,13 @@ class DaysOfWeek:
         """Return what is known of `count` series before their first day."""
         return cls(np.zeros((count, _WEEK)), np.zeros((count, _WEEK)))
 
-    def offset(self, weekday: Ints) -> Floats:
-        """Return what to take off that weekday's mean (S,): shrunk while few weeks have shown it."""
+    def offset(self, weekday: Ints, shrink: float = _WEEKDAY_SHRINK) -> Floats:
+        """Return what to take off that weekday's mean (S,): shrunk while few weeks have shown it.
+
+        It is halved while as many weeks as `shrink` have.
+        """
         at = np.arange(len(weekday)), weekday
-        return self.offsets[at] * self.seen[at] / (self.seen[at] + _WEEKDAY_SHRINK)
+        return self.offsets[at] * self.seen[at] / (self.seen[at] + shrink)
 
     def fold(self, weekday: Ints, difference: Floats) -> "DaysOfWeek":
         """Return the offsets with one day's difference (S,) from the level."""

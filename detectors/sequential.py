@@ -106,7 +106,8 @@ def _refuse_earlier(state: State, days: Days) -> None:
 
 def _look(tests: Tests, state: State, days: Days) -> tuple[Hours, Breaches]:
     """Return the fast lane's hours and breaches by what was known before the day."""
-    hours = hours_of(days, tests.scales, state.baseline, state.lanes)
+    floored: Bools = np.any(tests.sign > 0, axis=-1)
+    hours = hours_of(days, tests.scales, floored, state.baseline, state.lanes)
     needed = np.maximum(tests.min_samples, tests.min_users)
     armed = (state.broken == NEITHER)[:, None] & enough(days, hours, needed)
     return hours, watch(state.lanes, hours, tests.fast, armed)

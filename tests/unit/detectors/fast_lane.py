@@ -42,13 +42,19 @@ def calm(days: int):
     return wobble(1, days, seed=0, phi=0, sd=1e-4)
 
 
-def day_of(values, day: int, *, noise=None) -> Hours:
+def day_of(values, day: int, *, noise=None, weight=None, relative: bool = False) -> Hours:
     """The hours (series, up to 25) of a day in a row of days of 24 hours."""
     series, length = values.shape
     padded = np.full((series, COLUMNS), np.nan)
     padded[:, :length] = values
-    noisy = np.zeros((series, COLUMNS)) if noise is None else noise
-    return Hours(padded, noisy, np.full(series, 24 * day), np.full(series, length))
+    return Hours(
+        values=padded,
+        noise=np.zeros((series, COLUMNS)) if noise is None else noise,
+        weight=np.ones((series, COLUMNS)) if weight is None else weight,
+        first=np.full(series, 24 * day),
+        length=np.full(series, length),
+        relative=np.full(series, relative),
+    )
 
 
 def fresh(series: int = 1) -> Lanes:
@@ -61,12 +67,12 @@ def step(lanes: Lanes, hours: Hours, sides: Sides, *, armed: bool = True) -> tup
     return fast.learn(lanes, hours, np.ones(series), breaches), breaches
 
 
-def course(values, sides: Sides, *, lanes: Lanes | None = None) -> tuple[Lanes, list[list[Told]]]:
+def course(values, sides: Sides, *, relative: bool = False) -> tuple[Lanes, list[list[Told]]]:
     """What each series (series, days, 24) told on which day."""
-    lanes = lanes or fresh(len(values))
+    lanes = fresh(len(values))
     told: list[list[Told]] = [[] for _ in values]
     for day in range(values.shape[1]):
-        lanes, breaches = step(lanes, day_of(values[:, day], day), sides)
+        lanes, breaches = step(lanes, day_of(values[:, day], day, relative=relative), sides)
         for row in np.flatnonzero(breaches.column >= 0):
             told[row].append(Told(day, int(breaches.column[row]), int(breaches.side[row])))
     return lanes, told

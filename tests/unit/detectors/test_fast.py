@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors import fast
-from detectors.lanes import Hours
+from detectors.lanes import Sides
 from tests.unit.detectors.fast_lane import (
     COLUMNS,
     calm,
@@ -63,11 +63,10 @@ def test_a_single_hour_far_off_is_no_breach():
     assert hours_until(values) == []
 
 
-@pytest.mark.parametrize(("broken", "told"), [(19, (21, 0, 0)), (20, (21, 0, 0)), (21, (21, 7, 0))])
-def test_three_weeks_are_learned_before_anything_is_told(broken, told):
-    values = calm(22)
-    values[0, broken:] -= 0.5
-    assert course(values, floor())[1] == [[told]]
+@pytest.mark.parametrize(("known", "told"), [(20, []), (21, [8])])
+def test_three_weeks_are_learned_before_anything_is_told(known, told):
+    breaches = fast.watch(learned(known), day_of(falls(0.5)[:, 0], known), floor(), np.array([True]))
+    assert [int(column) + 1 for column in breaches.column if column >= 0] == told
 
 
 def test_one_breach_is_told_once_in_three_days():
@@ -139,8 +138,8 @@ def test_a_day_of_any_length_hands_its_last_hours_on(length):
     day[0, -4:] -= 0.5
     lanes, breaches = step(lanes, day_of(day, BREAK), floor())
     assert breaches.column.tolist() == [-1]
-    after = np.full((1, COLUMNS), 0.5)
-    hours = Hours(after, np.zeros_like(after), np.array([24 * BREAK + length]), np.array([24]))
+    after = day_of(np.full((1, 24), 0.5), BREAK)
+    hours = replace(after, first=np.array([24 * BREAK + length]))
     assert fast.watch(lanes, hours, floor(), np.array([True])).column.tolist() == [3]
 
 
@@ -151,7 +150,7 @@ def test_the_mean_and_deviation_told_are_those_of_the_last_three_hours():
     assert breaches.deviation[0] == pytest.approx(0.03 / np.sqrt(3), rel=0.1)
 
 
-@pytest.mark.parametrize(("sd", "told"), [(0.03, [8]), (0.2, []), (0.08, [11])])
+@pytest.mark.parametrize(("sd", "told"), [(0.03, [8]), (0.2, []), (0.07, [10])])
 def test_what_wobbles_more_must_break_for_longer_or_further(sd, told):
     lanes = course(wobble(1, 30, seed=1, phi=0.8, sd=sd), floor())[0]
     breaches = fast.watch(lanes, day_of(falls(0.35)[:, 0], BREAK), floor(), np.array([True]))
@@ -175,6 +174,53 @@ def test_noise_that_is_usual_is_in_the_scatter_already():
     assert breaches.deviation[0] == pytest.approx(0.03 / np.sqrt(3), rel=0.1)
 
 
+@pytest.mark.parametrize(("days", "windows"), [(7, 0), (8, 24), (9, 48)])
+def test_the_scatter_is_learned_once_each_weekday_was_seen(days, windows):
+    assert learned(days).count.tolist() == [[windows, windows]]
+
+
+def usual(hour: int) -> float:
+    """A count's profile: next to nothing at night, a peak by day."""
+    return 0.05 if hour < 8 else 1.5
+
+
+@pytest.mark.parametrize(("left", "hours"), [(0.81, []), (0.79, [12]), (0.5, [8]), (0.2, [8]), (0.0, [8])])
+def test_counts_are_compared_by_the_factor_that_is_left(left, hours):
+    lanes = course(calm(BREAK), floor(), relative=True)[0]
+    day = day_of(left * calm(1)[:, 0], BREAK, relative=True)
+    breaches = fast.watch(lanes, day, floor(), np.array([True]))
+    assert [int(column) + 1 for column in breaches.column if column >= 0] == hours
+
+
+@pytest.mark.parametrize(("times", "hours"), [(1.19, []), (1.21, [12]), (2.0, [8]), (1e9, [8])])
+def test_counts_that_must_not_rise_are_compared_by_the_factor_too(times, hours):
+    lanes = course(calm(BREAK), floor(), relative=True)[0]
+    most = Sides(np.array([[-1.0]]), np.array([[1.0]]), np.array([[1.0]]))
+    day = day_of(times * calm(1)[:, 0], BREAK, relative=True)
+    breaches = fast.watch(lanes, day, most, np.array([True]))
+    assert [int(column) + 1 for column in breaches.column if column >= 0] == hours
+
+
+def test_the_loss_of_most_of_a_count_is_told_though_it_wobbles_by_half():
+    random = np.random.default_rng(5)
+    lanes = course(np.exp(random.normal(0, 0.5, (1, 40, 24))), floor(), relative=True)[0]
+    by_amount = course(np.exp(random.normal(0, 0.5, (1, 40, 24))), floor())[0]
+    day = day_of(0.2 * calm(1)[:, 0], 40)
+    assert fast.watch(by_amount, day, floor(), np.array([True])).column.tolist() == [-1]
+    by_factor = replace(day, relative=np.array([True]))
+    assert fast.watch(lanes, by_factor, floor(), np.array([True])).column.tolist() == [8]
+
+
+def test_hours_that_usually_have_next_to_nothing_say_next_to_nothing():
+    weight = np.array([[usual(hour) for hour in range(COLUMNS)]])
+    lanes = course(calm(BREAK), floor(), relative=True)[0]
+    night = calm(1)[:, 0]
+    night[0, :8] = 0
+    for weighted, told in ((weight, [-1]), (None, [7])):
+        day = day_of(night, BREAK, weight=weighted, relative=True)
+        assert fast.watch(lanes, day, floor(), np.array([True])).column.tolist() == told
+
+
 def test_heavy_tails_need_more_deviations():
     random = np.random.default_rng(3)
     normal = 1 + random.normal(0, 0.05, (1, 60, 24))
@@ -189,11 +235,11 @@ def test_heavy_tails_need_more_deviations():
     assert needed[1] > 1.1 * needed[0]
 
 
-def test_without_a_level_nothing_is_learned_of_the_scatter():
+def test_a_day_without_a_level_is_no_day_learned():
     day = day_of(calm(1)[:, 0], 0)
     silent = fast.watch(fresh(), day, floor(), np.array([True]))
     lanes = fast.learn(fresh(), day, np.array([np.nan]), silent)
-    assert (lanes.days.tolist(), lanes.count.tolist()) == ([1], [[0.0, 0.0]])
+    assert (lanes.days.tolist(), lanes.count.tolist()) == ([0], [[0.0, 0.0]])
 
 
 @pytest.mark.parametrize(("days", "kept"), [(119, 1.0), (120, 119 / 120)])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from detectors import fast
-from detectors.lanes import Hours, Lane, Lanes, Sides
+from detectors.lanes import Lane, Lanes, Sides
 from tests.unit.detectors.fast_lane import Told, course, day_of, floor, step, wobble
 
 quick = settings(max_examples=10, deadline=None)
@@ -109,7 +109,7 @@ def test_another_unit_changes_no_hour(seed, factor):
     powers = {"tail": 1, "noise": 2, "squares": 2, "fourths": 4, "noises": 2}
     scaled = replace(lanes, **{name: getattr(lanes, name) * factor**power for name, power in powers.items()})
     day = day_of(values[:, 21], 21)
-    other = Hours(day.values * factor, day.noise * factor**2, day.first, day.length)
+    other = replace(day, values=day.values * factor, noise=day.noise * factor**2)
     armed = np.ones(5, dtype=bool)
     assert _same(fast.watch(lanes, day, sides, armed).column, fast.watch(scaled, other, larger, armed).column)
     learned = fast.learn(lanes, day, np.ones(5), fast.watch(lanes, day, sides, armed))
