@@ -7,7 +7,7 @@ from fastapi import Query
 
 from api import problems, routing
 from api.answers import answers
-from api.caller import Caller, Member
+from api.caller import Caller, Member, Person
 from api.problems import ProblemError
 from api.routes import lookup
 from api.schemas.backtest import ArtifactBacktest, Backtest, BacktestRange, NewBacktest
@@ -24,7 +24,7 @@ YEAR = timedelta(days=365)
 @router.post(
     "/projects/{project_id}/backtests", response_model=Backtest, responses=answers(problems.NOT_FOUND)
 )
-async def try_assumption(caller: Member, project_id: UUID, body: NewBacktest) -> object:
+async def try_assumption(caller: Person, project_id: UUID, body: NewBacktest) -> object:
     """Try an assumption on the project's telemetry: when would it have fired? Nothing is written.
 
     The same fold as in production, over complete days, without the hours that were taken out.

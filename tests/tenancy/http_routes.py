@@ -100,8 +100,10 @@ ROUTES = {
     "POST /v1/artifacts/{artifact_id}/dependencies": _edits({"depends_on_id": "{other}"}, artifact_id="code"),
     "GET /v1/artifacts/{artifact_id}/cascade": _reads(),
     "GET /v1/artifacts/{artifact_id}/backtest": _reads(),
-    "POST /v1/projects/{project_id}/backtests": _reads(
-        body={"assumption": {"key": "a", "metric_name": "error_rate", "operator": "<=", "value": 2}}
+    "POST /v1/projects/{project_id}/backtests": Row(
+        EVERYBODY,
+        (GONE, GONE, GONE, LOW, LOW),
+        {"assumption": {"key": "a", "metric_name": "error_rate", "operator": "<=", "value": 2}},
     ),
     "GET /v1/projects/{project_id}/assumptions": _reads(),
     "GET /v1/assumptions/{assumption_id}": _reads(),
