@@ -12,8 +12,43 @@ DECLARE
     circle text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('lineage of ' || NEW.project_id::text, 0));
+    SELECT a.* INTO artifact FROM public.artifact AS a WHERE a.org_id = NEW.org_id AND a.id = NEW.artifact_id;
     FOREACH by_document IN ARRAY ARRAY[false, true] LOOP
-        SELECT a.* INTO artifact FROM public.artifact AS a WHERE a.org_id = NEW.org_id AND a.id = NEW.artifact_id;
+        -- A version that was replaced says nothing any more of its document.
+        EXIT WHEN by_document AND EXISTS (
+            SELECT FROM public.artifact AS later
+            WHERE later.org_id = artifact.org_id AND later.project_id = artifact.project_id
+                AND later.type = artifact.type AND later.key = artifact.key
+                AND later.version > artifact.version AND later.status IN ('APPROVED', 'DEPLOYED')
+        );
+        -- Whether there is a circle is asked in one statement; its way is looked for only where there is one.
+        CONTINUE WHEN NOT by_document AND NOT EXISTS (
+            WITH RECURSIVE below (id) AS (
+                SELECT NEW.depends_on_id
+                UNION
+                SELECT d.depends_on_id FROM below
+                JOIN public.artifact_dependency AS d ON d.org_id = NEW.org_id AND d.artifact_id = below.id
+            )
+            SELECT FROM below WHERE below.id = NEW.artifact_id
+        );
+        CONTINUE WHEN by_document AND NOT EXISTS (
+            WITH RECURSIVE below (type, key) AS (
+                SELECT b.type, b.key FROM public.artifact AS b WHERE b.org_id = NEW.org_id AND b.id = NEW.depends_on_id
+                UNION
+                SELECT b.type, b.key FROM below
+                JOIN public.artifact AS says ON says.org_id = NEW.org_id AND says.project_id = NEW.project_id
+                    AND says.type = below.type AND says.key = below.key
+                    AND NOT EXISTS (
+                        SELECT FROM public.artifact AS later
+                        WHERE later.org_id = says.org_id AND later.project_id = says.project_id
+                            AND later.type = says.type AND later.key = says.key
+                            AND later.version > says.version AND later.status IN ('APPROVED', 'DEPLOYED')
+                    )
+                JOIN public.artifact_dependency AS d ON d.org_id = says.org_id AND d.artifact_id = says.id
+                JOIN public.artifact AS b ON b.org_id = d.org_id AND b.id = d.depends_on_id
+            )
+            SELECT FROM below WHERE (below.type, below.key) = (artifact.type, artifact.key)
+        );
         SELECT jsonb_build_object(b.id, concat_ws(' -> ',
             concat_ws('/', artifact.type, nullif(artifact.key, '')) || ' v' || artifact.version,
             concat_ws('/', b.type, nullif(b.key, '')) || ' v' || b.version
@@ -44,16 +79,7 @@ BEGIN
         JOIN public.artifact AS a ON a.org_id = NEW.org_id AND a.id = r.id::uuid
         WHERE a.id = NEW.artifact_id OR by_document AND (a.type, a.key) = (artifact.type, artifact.key)
         ORDER BY length(r.way), r.way LIMIT 1;
-        IF circle IS NOT NULL THEN
-            RAISE EXCEPTION 'the artifact would rest on itself: %', circle USING ERRCODE = 'AG007';
-        END IF;
-        -- A version that was replaced says nothing any more of its document.
-        EXIT WHEN EXISTS (
-            SELECT FROM public.artifact AS later
-            WHERE later.org_id = artifact.org_id AND later.project_id = artifact.project_id
-                AND later.type = artifact.type AND later.key = artifact.key
-                AND later.version > artifact.version AND later.status IN ('APPROVED', 'DEPLOYED')
-        );
+        RAISE EXCEPTION 'the artifact would rest on itself: %', circle USING ERRCODE = 'AG007';
     END LOOP;
     RETURN NULL;
 END
