@@ -3,29 +3,18 @@
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from detectors.cascade import Cascade
 from detectors.course import Breach
-from storage import standings
 from storage.detection import Watched
 from storage.ledger import Connection
-from storage.standings import Saved
 
 REPORT_IDS = UUID("2b8f0c77-3f0e-4f53-9b61-51c0f2a4d9aa")
 """Namespace of report ids: an id follows from the assumption and when it was broken, so a refold finds it."""
 CASCADE_IDS = UUID("a6e6cf4e-9f0d-47b5-8ad0-4a1f5a9f4a63")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenReport:
-    """A report that is open: when it was detected, whether in history, whether in its assumption's shadow."""
-
-    detected_at: datetime
-    historical: bool
-    shadow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +137,6 @@ async def _write_cascade(connection: Connection, report: Report, cascade: Cascad
     )
 
 
-async def resolve(
-    connection: Connection, item: Watched, detected_at: datetime, at: datetime, resolution: str = "data"
-) -> bool:
-    """Resolve the report of a breach that has ended, by `resolution`; True if it was open."""
-    done = await connection.execute(
-        """UPDATE divergence_report SET status = 'RESOLVED', resolution = $5, resolved_at = $4,
-               updated_at = clock_timestamp()
-           WHERE org_id = $1 AND assumption_id = $2 AND detected_at = $3 AND status = 'OPEN'""",
-        item.org_id,
-        item.id,
-        detected_at,
-        at,
-        resolution,
-    )
-    return bool(done == "UPDATE 1")
-
-
 async def settle(connection: Connection, item: Watched, breach: Breach) -> None:
     """Let the report of a breach say whether the breach lasts, and what ended it.
 
@@ -208,17 +180,6 @@ async def supersede(
     )
 
 
-async def open_report(connection: Connection, item: Watched) -> OpenReport | None:
-    """Return the assumption's open report, None if none is open."""
-    row = await connection.fetchrow(
-        """SELECT detected_at, historical, shadow FROM divergence_report
-           WHERE org_id = $1 AND assumption_id = $2 AND status = 'OPEN' ORDER BY detected_at DESC LIMIT 1""",
-        item.org_id,
-        item.id,
-    )
-    return OpenReport(*row) if row else None
-
-
 async def told_live(connection: Connection, item: Watched) -> frozenset[datetime]:
     """Return when the breaches were detected that somebody was told of; history cannot unsay them."""
     rows = await connection.fetch(
@@ -241,13 +202,6 @@ async def resolve_superseded(connection: Connection, org_id: UUID, project_id: U
         org_id,
         project_id,
     )
-
-
-async def save_state(
-    connection: Connection, item: Watched, state: dict[str, Any], status: str, through: date, revisions: int
-) -> None:
-    """Remember where an estimate stands."""
-    await standings.save(connection, item, Saved(state, status, through, revisions))
 
 
 def as_json(report: Report) -> dict[str, Any]:
