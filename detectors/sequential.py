@@ -224,6 +224,7 @@ def _spoken(tests: Tests, state: State, side: Ints, days: Days, breaking: Bools)
     seeking, unit = state.broken == NEITHER, tests.scales.unit
     since = state.recent.clearest(_at(tests.sign, side), _at(tests.bound, side))
     interval = state.recent.interval(np.where(breaking, since, WEEK))
+    most = np.where(tests.scales.sampling > 0, 1.0, np.inf)
     return Verdicts(
         status=np.full(len(side), CODE[Status.NO_DATA]),
         notify=nothing,
@@ -235,8 +236,8 @@ def _spoken(tests: Tests, state: State, side: Ints, days: Days, breaking: Bools)
         fast=nothing,
         mean=unknown,
         deviation=unknown,
-        low=interval.low * unit,
-        high=interval.high * unit,
+        low=np.maximum(interval.low, 0.0) * unit,
+        high=np.minimum(interval.high, most) * unit,
         interval_days=interval.days,
     )
 

@@ -1,12 +1,15 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import sqrt
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from detectors.assumptions import Assumption
 from detectors.interval import BOUNDARY, DAYS, Recent, RecentDays
+from detectors.sequential import Test, fold
+from tests.unit.detectors.series import days, steady
 
 
 def pushed(means, deviations) -> RecentDays:
@@ -74,6 +77,25 @@ def test_a_series_alone_is_the_series_among_others_to_the_last_bit():
         many, alone = many.push(means, deviations), alone.push(means[4:5], deviations[4:5])
         assert many.interval(5).high[4] == alone.interval(5).high[0]
     assert many.each()[4] == alone.each()[0]
+
+
+@pytest.mark.parametrize(
+    ("metric", "operator", "value", "low", "high"),
+    [
+        ("user_adoption", ">=", 96, None, 100),
+        ("error_rate", "<=", 2, 0, None),
+        ("feature_usage", ">=", 1, 0, None),
+    ],
+)
+def test_no_interval_leaves_the_range_of_its_metric(metric, operator, value, low, high):
+    entry = {"key": "a", "metric_name": metric, "operator": operator, "value": value}
+    test = Test.of(Assumption.model_validate(entry))
+    state, (first, *_) = test.start(), days(1, steady(value), seed=1, deviation=2, cycle=0)
+    hours = tuple(replace(hour, value=min(max(hour.value, 0), 100)) for hour in first.hours)
+    _, verdict = fold(test, state, replace(first, hours=hours))
+    assert verdict.interval is not None
+    assert low is None or verdict.interval[0] == low
+    assert high is None or verdict.interval[1] == high
 
 
 def _misses(boundary: float, years: int) -> float:
