@@ -4,7 +4,9 @@ The level of n days is the mean of what those days would have shown without wobb
 years (any 365 complete days in a row) of a series, no interval of that year misses its level, on no day and
 for no n from 1 to 7. So it may be looked at every day, on a day chosen by what it shows (that of an alarm),
 over a number of days chosen by what they show (those since a break), and still holds with 95 % confidence.
-A single interval, on a day chosen beforehand, holds with over 99.99 %.
+A single interval, on a day chosen beforehand, holds with over 99.99 %. With the variance that the daily test
+learns, 0.5, 1, 2, 4 and 9 % of 400 simulated years have a miss where hours are autocorrelated by 0, 0.5, 0.8,
+0.9 and 0.95; at 0.95 nearly all of these are in the first month, when no one can know it.
 
 It is a boundary for normal means, uniform in time over a year and in n, in the manner of Howard, Ramdas,
 McAuliffe & Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences" (Annals of Statistics
