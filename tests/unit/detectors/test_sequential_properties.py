@@ -8,7 +8,7 @@ from detectors.assumptions import Assumption
 from detectors.sequential import State, Test, fold
 from tests.unit.detectors.series import batch, breaks, days, hour_at, steady
 
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=8, deadline=None)
 seeds = st.integers(0, 10_000)
 
 
