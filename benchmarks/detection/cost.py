@@ -1,4 +1,4 @@
-"""What a contender keeps, and how long a day takes it."""
+"""What a contender keeps, and what CPU a day takes."""
 
 import json
 import time
@@ -14,7 +14,7 @@ _FEW = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """Bytes of a state after a year, and microseconds a day of one series."""
+    """Bytes of a state after a year, and microseconds of CPU a day of one series."""
 
     size: int
     microseconds: float
@@ -46,18 +46,18 @@ def costs(count: int) -> dict[str, Cost]:
 
 
 def _vectorised(series: Series, run: Callable[[Series], object], state: str) -> Cost:
-    begun = time.perf_counter()
+    begun = time.process_time()
     run(series)
     return Cost(len(state), _per_day(series, begun), "all at once")
 
 
 def _ours(series: Series) -> dict[str, Cost]:
-    begun = time.perf_counter()
+    begun = time.process_time()
     case = Case("cost")
     for state, _ in ours.verdicts(ours.watched(case, series), ours.days_of(case, series)):
         size = len(json.dumps(state.to_json()))
     many = _per_day(series, begun)
-    one, begun = simulate(case, 1), time.perf_counter()
+    one, begun = simulate(case, 1), time.process_time()
     for _ in ours.verdicts(ours.watched(case, one), ours.days_of(case, one)):
         pass
     return {
@@ -68,4 +68,4 @@ def _ours(series: Series) -> dict[str, Cost]:
 
 def _per_day(series: Series, begun: float) -> float:
     count, days, _ = series.values.shape
-    return float(1e6 * (time.perf_counter() - begun) / (count * days))
+    return float(1e6 * (time.process_time() - begun) / (count * days))
