@@ -24,7 +24,7 @@ _DELAYS = "mean days to find a drop of 10 % after 90 days"
 _BESIDE = {
     OURS: (8, 4),
     ORACLE: (-48, 12),
-    "tuned CUSUM, days": (-60, 18),
+    "tuned CUSUM, days": (-8, 18),
     "ADWIN, hours": (8, -6),
     "Page-Hinkley, days, tuned": (-60, -10),
     "Page-Hinkley, hours": (-60, -9),
