@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from detectors.assumptions import Assumption
-from detectors.rows import equal, from_json, join, pick, put
+from detectors.rows import columns, equal, from_json, join, pick, put
 from detectors.sequential import Days, State, Test, Tests, fold, fold_many
 from tests.unit.detectors.series import START, batch, days, hour_at
 
@@ -67,6 +67,15 @@ def test_hours_in_an_array_are_the_hours_of_a_day():
     known = Days.of([batch(0, there, users=0)])
     assert equal(Days.of_hours(START.date(), values, weights), known)
     assert equal(Days.of_hours(START.date(), np.where(weights > 0, values, np.nan), weights), known)
+
+
+def test_columns_beside_an_array_are_empty_whether_rows_begin_alike_or_not():
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
+    expected = [[0, 0, 1], [5, 6, 0], [0, 0, 0]]
+    first = np.array([-2, 1, 7])
+    assert columns(values, first, 3, 0.0).tolist() == expected
+    for row in range(3):
+        assert columns(values[[row]], first[[row]], 3, 0.0).tolist() == [expected[row]]
 
 
 def test_one_day_out_of_order_refuses_all():
