@@ -14,17 +14,18 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from detectors.assumptions import Assumption
+from detectors.course import GROSS_SPAN
 from detectors.days import PLACES
 from detectors.divergence import relative_gap
 from detectors.exclusions import Exclusions
-from detectors.grid import Days
+from detectors.grid import HOUR, Days
 from detectors.local_days import ONE_DAY, ONE_HOUR, day_of, day_start, first_whole_day
 from detectors.plan import Test, Tests
 from detectors.readings import actual, day_batch
 from detectors.rows import Bools, Floats, Ints, pick, put
 from detectors.sequential import fold_many
 from detectors.series import POOLED_DAYS, HourRow, by_day
-from detectors.verdicts import CODE, Status, Verdicts
+from detectors.verdicts import CODE, Lane, Status, Verdict, Verdicts
 from metrics.names import Kind
 
 
@@ -63,8 +64,8 @@ class Transition:
     """One change of what is known of a series.
 
     `at` is when it was possible, `event` one of watch, notify, resolve and no_data. `gap` is relative
-    ((actual - assumed) / |assumed|, over the last seven complete days): None where nothing was measured in
-    them, or nothing was assumed (0).
+    ((actual - assumed) / |assumed|) over the last seven complete days, of a breach that is told over those
+    since it seems to have begun: None where nothing was measured in them, or nothing was assumed (0).
     """
 
     series: str
@@ -98,9 +99,12 @@ def backtest(item: Assumption, alarms_per_year: float, histories: Histories) -> 
     numbers = range(len(histories.ends))
     days = ((np.flatnonzero(histories.begins <= number), histories.day(number)) for number in numbers)
 
-    def gap(row: int, number: int) -> float | None:
-        since = slice(max(int(histories.begins[row]), number - POOLED_DAYS + 1), number + 1)
-        return _gap(item, pooled(item.kind, histories.value[row, since], histories.weight[row, since]))
+    def gap(row: int, number: int, since: datetime, at: datetime) -> float | None:
+        days = slice(max(int(histories.begins[row]), number - POOLED_DAYS + 1), number + 1)
+        starts = histories.ends[days, None] - (PLACES - np.arange(PLACES)) * HOUR
+        meant = (starts >= since.timestamp()) & (starts < at.timestamp())
+        value, weight = histories.value[row, days][meant], histories.weight[row, days][meant]
+        return _gap(item, pooled(item.kind, value, weight))
 
     return _replayed(test, histories.names, days, gap)
 
@@ -127,9 +131,10 @@ def backtest_rows(
         return Outcome(None, None, ())
     batches = (day_batch(item, day, days.get(day, ()), exclusions, zone) for day in dates)
 
-    def gap(_: int, number: int) -> float | None:
+    def gap(_: int, number: int, since: datetime, at: datetime) -> float | None:
         known = dates[max(number - POOLED_DAYS + 1, 0) : number + 1]
-        return _gap(item, actual(item, [row for day in known for row in kept_days.get(day, ())], zone))
+        meant = (row for day in known for row in kept_days.get(day, ()) if since <= row.hour < at)
+        return _gap(item, actual(item, list(meant), zone))
 
     alone = ((np.zeros(1, np.int64), Days.of([batch])) for batch in batches)
     return Outcome(first, through, tuple(_replayed(test, (item.key,), alone, gap)))
@@ -149,7 +154,7 @@ def _replayed(
     test: Test,
     names: Sequence[str],
     days: Iterable[tuple[Ints, Days]],
-    gap: Callable[[int, int], float | None],
+    gap: Callable[[int, int, datetime, datetime], float | None],
 ) -> list[Transition]:
     """Fold day after day; each comes with the rows of the series that take part already."""
     tests = Tests.of([test] * len(names))
@@ -164,10 +169,9 @@ def _replayed(
         for event, told in _events(said, before[rows], heard[rows]):
             for place in np.flatnonzero(told):
                 row, verdict = int(rows[place]), said.of(int(place))
+                size = gap(row, number, _since(verdict), verdict.at)
                 found.append(
-                    Transition(
-                        names[row], verdict.at, event, str(verdict.status), verdict.e_value, gap(row, number)
-                    )
+                    Transition(names[row], verdict.at, event, str(verdict.status), verdict.e_value, size)
                 )
         before[rows] = said.status
         silent = (said.status == CODE[Status.NO_DATA]) | (said.status == CODE[Status.EXCLUDED])
@@ -181,6 +185,14 @@ def _events(said: Verdicts, before: Ints, heard: Ints) -> Iterator[tuple[str, Bo
     yield "notify", said.notify
     yield "resolve", said.resolve
     yield "no_data", (said.status == silent) & (before != silent)
+
+
+def _since(verdict: Verdict) -> datetime:
+    """Return from when on the gap is that of the breach: at most a week ago."""
+    if verdict.lane is Lane.FAST:
+        return verdict.at - GROSS_SPAN
+    days = verdict.interval_days if verdict.notify else 0
+    return verdict.at - timedelta(days or POOLED_DAYS)
 
 
 def _gap(item: Assumption, value: float | None) -> float | None:

@@ -18,13 +18,16 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from detectors.days import DayBatch
-from detectors.local_days import ONE_DAY, day_start
+from detectors.lanes import WINDOWS
+from detectors.local_days import ONE_DAY, ONE_HOUR, day_start
 from detectors.sequential import State, Status, Test, Verdict, fold, glance
 from detectors.series import POOLED_DAYS
 from detectors.verdicts import Lane
 
 SETTLING = POOLED_DAYS * ONE_DAY
 """How long after it was told a breach may still turn out to be worse."""
+GROSS_SPAN = WINDOWS[-1] * ONE_HOUR
+"""The hours by which a gross breach is told within its day."""
 _SAYS_NOTHING = frozenset({Status.NO_DATA, Status.EXCLUDED})
 
 
@@ -51,13 +54,15 @@ ESTIMATED = Evidence()
 class Breach:
     """A breach: found on `day`, said to be so from `detected_at` on, which it is known by.
 
-    `resolution` is what ended it at `ended_at`: None while it lasts.
+    It is clearest from `since` on, roughly when it began; None where the test does not tell. `resolution` is
+    what ended it at `ended_at`: None while it lasts.
     """
 
     day: date
     detected_at: datetime
     evidence: Evidence
     historical: bool = False
+    since: datetime | None = None
     ended_at: datetime | None = None
     resolution: str | None = None
 
@@ -181,7 +186,13 @@ def _breach(test: Test, batch: DayBatch, verdict: Verdict, before: int, setting:
         configuration=test.configuration,
     )
     historical = batch.day in setting.history and verdict.at not in setting.told
-    return Breach(batch.day, verdict.at, evidence, historical)
+    return Breach(batch.day, verdict.at, evidence, historical, _since(verdict, batch, setting.zone))
+
+
+def _since(verdict: Verdict, batch: DayBatch, zone: ZoneInfo) -> datetime:
+    if verdict.lane is Lane.FAST:
+        return verdict.at - GROSS_SPAN
+    return day_start(batch.day - (max(verdict.interval_days, 1) - 1) * ONE_DAY, zone)
 
 
 def _ended(standing: Standing, at: datetime, resolution: str) -> tuple[Breach, ...]:
@@ -204,7 +215,7 @@ def _out_of_shadow(standing: Standing, batch: DayBatch, setting: Setting) -> tup
     if not (lasting and until and lasting.detected_at <= until < batch.ends_at) or lasting.historical:
         return standing.breaches
     ended = _ended(standing, day_start(batch.day, setting.zone), "shadow ended")
-    return (*ended, Breach(batch.day, batch.ends_at, lasting.evidence))
+    return (*ended, Breach(batch.day, batch.ends_at, lasting.evidence, since=lasting.since))
 
 
 def checkpoints(first: date, through: date) -> Iterator[date]:

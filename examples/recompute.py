@@ -23,11 +23,9 @@ import numpy as np
 import pandas as pd
 
 RATES = {"user_adoption", "retention", "crash_rate", "error_rate"}
-WORST = ["COSMETIC", "MINOR", "MAJOR"]
 EXACT = 4096
 GAMMA = 1.01 / 0.99
 MICRO = 10**6
-WEEK = 7
 BUCKET = np.dtype([("bucket", "<i4"), ("count", "<i8")])
 SKETCHES = {
     "users_sketch": np.dtype("<u8"),
@@ -163,12 +161,12 @@ def classification(gap: float, tier_delta: int) -> str:
     return "MAJOR" if tier_delta > 2 else "MINOR"
 
 
-def as_of(rows: pd.DataFrame, assumption: Fields, day: date) -> Fields | None:
-    """Return what a report says as of a day: the value of the last seven days, all else since the start."""
-    known = rows[rows["day"] <= day]
-    actual = value(known[known["day"] > day - timedelta(days=WEEK)], assumption)
+def as_of(rows: pd.DataFrame, report: Fields, assumption: Fields) -> Fields:
+    """Return what a report says: the value of the hours from `actual_since` on, all else since the start."""
+    known = rows[rows["timestamp"] <= pd.Timestamp(report["last_hour"])]
+    actual = value(known[known["timestamp"] >= pd.Timestamp(report["actual_since"])], assumption)
     if actual is None:
-        return None
+        raise SystemExit("the export has no row of the hours that the report's value is of")
     users, samples = size(union(known["users_sketch"])), int(known["sample_count"].sum())
     tier = "E4" if (users or samples) >= 1000 else "E1"
     tier_delta = max(0, int(tier[1]) - int(assumption["evidence_tier"][1]))
@@ -199,17 +197,10 @@ def revisions(rows: pd.DataFrame) -> Fields:
 
 
 def recomputed(rows: pd.DataFrame, report: Fields, assumption: Fields, zone: str) -> Fields:
-    """Return a report's numbers: as of the day, of a week from the breach on, on which it looked worst."""
-    told = breach_day(report, zone)
-    last = min(told + timedelta(days=WEEK), rows["day"].max())
-    if report["resolved_at"]:
-        ended = pd.Timestamp(report["resolved_at"]).tz_convert(zone).date()
-        last = min(last, ended - timedelta(days=1))
-    days = pd.date_range(told, max(last, told)).date
-    looks = [look for day in days if (look := as_of(rows, assumption, day))]
-    worst = max(looks, key=lambda look: WORST.index(look["classification"]))
-    until = rows[rows["day"] <= told]
-    return {**worst, "days": sum(counts(day, assumption) for _, day in until.groupby("day"))}
+    """Return a report's numbers; its days are those that were complete when it was told."""
+    until = rows[rows["day"] <= breach_day(report, zone)]
+    days = sum(counts(day, assumption) for _, day in until.groupby("day"))
+    return {**as_of(rows, report, assumption), "days": days}
 
 
 def breach_day(report: Fields, zone: str) -> date:

@@ -51,6 +51,7 @@ class Report:
     summary: str
     e_value: float | None
     threshold: float | None
+    actual_since: datetime | None
     interval_low: float | None
     interval_high: float | None
     confidence: float | None
@@ -77,9 +78,9 @@ class Report:
 
 _NUMBERS = (
     *("actual_value", "actual_number", "relative_gap", "telemetry_evidence_tier", "tier_delta"),
-    *("classification", "summary", "e_value", "threshold", "interval_low", "interval_high", "confidence"),
-    *("days", "lane", "configuration", "telemetry_revisions", "telemetry_digest", "sample_count"),
-    *("user_count", "first_hour", "last_hour"),
+    *("classification", "summary", "e_value", "threshold", "actual_since", "interval_low", "interval_high"),
+    *("confidence", "days", "lane", "configuration", "telemetry_revisions", "telemetry_digest"),
+    *("sample_count", "user_count", "first_hour", "last_hour"),
 )
 
 

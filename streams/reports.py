@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 from detectors import readings
 from detectors.course import ESTIMATED, SETTLING, Breach, Evidence
 from detectors.divergence import Classification, classify, relative_gap
-from detectors.lanes import WINDOWS
-from detectors.local_days import ONE_DAY, ONE_HOUR, day_of, day_start
+from detectors.local_days import ONE_DAY, day_of, day_start
 from detectors.series import POOLED_DAYS, HourRow, users_of
 from detectors.tiers import telemetry_tier, tier_delta
 from detectors.wording import amount, said
@@ -23,8 +22,6 @@ CONFIDENCE = 0.95
 """Of the intervals in reports."""
 LAUNCH = timedelta(days=30)
 """From the first day of the test on: reports of this time are counted apart from the alarm budget."""
-GROSS_SPAN = WINDOWS[-1] * ONE_HOUR
-"""The hours by which a gross breach is told within its day."""
 SEVERITY = {str(Classification.COSMETIC): 0, str(Classification.MINOR): 1, str(Classification.MAJOR): 2}
 
 
@@ -34,6 +31,7 @@ def make_report(
     value: float,
     detected_at: datetime,
     evidence: Evidence = ESTIMATED,
+    since: datetime | None = None,
 ) -> Report:
     """Return the report of an assumption that `value` breaks.
 
@@ -43,6 +41,7 @@ def make_report(
         value: the actual value, in the assumption's unit.
         detected_at: event time at which the verdict was possible.
         evidence: what else it rests on; by default that of an estimate without an interval.
+        since: the start of the hours that `value` is of, up to the last of `rows`; an estimate has none.
     """
     assumption = item.assumption
     users, samples = users_of(rows)
@@ -76,6 +75,7 @@ def make_report(
         summary=said(assumption, value, gap),
         e_value=evidence.e_value,
         threshold=evidence.threshold,
+        actual_since=since,
         interval_low=low,
         interval_high=high,
         confidence=CONFIDENCE if evidence.interval else None,
@@ -97,16 +97,15 @@ def make_report(
 def report_of(item: Watched, breach: Breach, rows: Sequence[HourRow], last: date, zone: ZoneInfo) -> Report:
     """Return the report of a breach: the worst that it looked like until the day `last`, or until it ended.
 
-    The actual value is pooled over a week, of a breach told within its day over the hours it was told by. On
-    the day on which a sharp break is told most of that week lies before it; a week later all of it lies
-    behind. `rows` are all since the test began, in order of time.
+    The actual value is pooled over a week, but of no hour before the breach seems to have begun (ADR 0016):
+    what was sound until then would hide it. `rows` are all since the test began, in order of time.
     """
     if breach.ended_at:
         last = day_of(breach.ended_at, zone) - ONE_DAY
     looks: list[Report] = []
     day = breach.day
     if breach.detected_at < day_start(day + ONE_DAY, zone):
-        looks += _look(item, breach, rows, (breach.detected_at - GROSS_SPAN, breach.detected_at), zone)
+        looks += _look(item, breach, rows, (breach.detected_at - SETTLING, breach.detected_at), zone)
     while day <= min(last, breach.day + SETTLING):
         begins = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, zone)
         looks += _look(item, breach, rows, (begins, day_start(day + ONE_DAY, zone)), zone)
@@ -117,10 +116,14 @@ def report_of(item: Watched, breach: Breach, rows: Sequence[HourRow], last: date
 def _look(
     item: Watched, breach: Breach, rows: Sequence[HourRow], span: tuple[datetime, datetime], zone: ZoneInfo
 ) -> list[Report]:
-    begins, ends = span
+    begins, ends = max(span[0], breach.since or span[0]), span[1]
     known = [row for row in rows if row.hour < ends]
     value = readings.actual(item.assumption, [row for row in known if row.hour >= begins], zone)
-    return [] if value is None else [make_report(item, known, value, breach.detected_at, breach.evidence)]
+    return (
+        []
+        if value is None
+        else [make_report(item, known, value, breach.detected_at, breach.evidence, begins)]
+    )
 
 
 def test_begins(item: Watched) -> datetime:

@@ -90,6 +90,10 @@ class DivergenceReport(Sent):
     summary: str
     e_value: Finite = Field(description="evidence against the assumption; null: beyond what a number holds")
     threshold: Finite = Field(description="the e-value at which we speak")
+    actual_since: datetime | None = Field(
+        description="start of the hours that the actual value is of, up to `last_hour`: at most seven days,"
+        " and none before the breach seems to have begun; null: of an elasticity"
+    )
     interval_low: Finite = Field(
         description="the value lies from here, in `unit`; null: no bound", examples=[50.1]
     )

@@ -61,6 +61,7 @@ class DivergenceReport(TypedDict):
     summary: str
     e_value: float | None
     threshold: float | None
+    actual_since: str | None
     interval_low: float | None
     interval_high: float | None
     confidence: float | None

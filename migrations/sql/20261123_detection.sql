@@ -14,6 +14,7 @@ ALTER TABLE assumption
     ADD CONSTRAINT ck_assumption_shadow_days CHECK (shadow_days BETWEEN 0 AND 365);
 
 ALTER TABLE divergence_report
+    ADD COLUMN actual_since TIMESTAMPTZ,
     ADD COLUMN interval_low DOUBLE PRECISION,
     ADD COLUMN interval_high DOUBLE PRECISION,
     ADD COLUMN confidence DOUBLE PRECISION,

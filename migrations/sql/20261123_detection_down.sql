@@ -8,7 +8,7 @@ DROP INDEX ix_divergence_report_incident;
 ALTER TABLE divergence_report
     DROP CONSTRAINT ck_divergence_report_status,
     ADD CONSTRAINT ck_divergence_report_status CHECK (status IN ('OPEN', 'RESOLVED')),
-    DROP COLUMN interval_low, DROP COLUMN interval_high, DROP COLUMN confidence, DROP COLUMN days,
+    DROP COLUMN actual_since, DROP COLUMN interval_low, DROP COLUMN interval_high, DROP COLUMN confidence, DROP COLUMN days,
     DROP COLUMN lane, DROP COLUMN configuration, DROP COLUMN telemetry_revisions, DROP COLUMN telemetry_digest,
     DROP COLUMN shadow, DROP COLUMN launch, DROP COLUMN incident_id;
 

@@ -76,6 +76,7 @@ class DivergenceReport(Base):
     summary: Mapped[str]
     e_value: Mapped[float | None]
     threshold: Mapped[float | None]
+    actual_since: Mapped[datetime | None]
     interval_low: Mapped[float | None]
     interval_high: Mapped[float | None]
     confidence: Mapped[float | None]

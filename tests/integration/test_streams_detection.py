@@ -233,24 +233,27 @@ async def test_a_newer_version_of_the_artifact_resolves_what_the_old_one_assumed
     assert len(by_kafka) == 1
 
 
-async def test_a_sharp_break_is_alerted_once_the_week_after_it_shows_how_bad_it_is(
+async def test_a_break_is_told_by_its_own_days_and_again_when_they_turn_out_worse(
     system: System, receiver: Receiver, tmp_path: Path
 ):
     project = await system.organisation()
     assumptions(system, project, tmp_path / "assumed.yaml")
     # So early that gross breaches are not yet told by the hours they show in.
-    await send(system, project, [*days(20, 34, 64, an_hour=4), *days(34, 35, 42)])
+    await send(system, project, [*days(20, 34, 64, an_hour=4), *days(34, 35, 50)])
     await heard(system, project)
     [told] = await reports(system, project)
-    # The week that the actual value is pooled over lies before the break for the most part.
+    # Of the week that values are pooled over, six days lie before the break.
+    assert told["actual_number"] == pytest.approx(50, abs=1)
+    assert told["interval_low"] < told["actual_number"] < told["interval_high"] < 64
     assert told["classification"] == "COSMETIC"
     assert [len(found) for found in await alerts(system, receiver, project)] == [1, 0]
 
-    await send(system, project, days(35, 40, 42))
+    await send(system, project, days(35, 40, 40))
     await heard(system, project)
     [judged] = await reports(system, project)
     assert (judged["id"], judged["detected_at"]) == (told["id"], told["detected_at"])
     assert judged["classification"] == "MINOR"
+    assert judged["actual_since"] == told["actual_since"]
     assert judged["actual_number"] < 48
 
     async def posted() -> bool:

@@ -101,7 +101,7 @@ def test_it_says_what_the_fold_of_each_series_says(backtest: Backtest):
     assert {each["event"] for each in found if each["series"] == "s1"} >= {"notify", "resolve"}
     assert [each["event"] for each in found if each["series"] == "s2"] == ["no_data"]
     (notify,) = (each for each in found if each["event"] == "notify")
-    assert notify["gap"] == pytest.approx(0.02, abs=0.02)  # six sound days of seven
+    assert notify["gap"] == pytest.approx(-1 / 6, abs=0.02)  # of the days since the break alone
     assert notify["e_value"] > 1000
 
 
