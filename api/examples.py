@@ -13,11 +13,11 @@ _BY_TYPE = {"string": "", "integer": 1, "number": 1.5, "boolean": False, "null":
 
 def example_of(schema: dict[str, Any], schemas: Schemas) -> Any:
     """Return an example of the schema, whose references are to `schemas`."""
-    if "$ref" in schema:
-        return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     for given in ("examples", "enum"):
         if schema.get(given):
             return schema[given][0]
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     for given in ("const", "default"):
         if given in schema:
             return schema[given]

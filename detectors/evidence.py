@@ -17,7 +17,7 @@ SHARES = (0.05, 0.10, 0.20)
 """Sizes of breach looked for, as shares of the bound. Shares, not standard deviations: at the same rate of
 false alarms they find breaches that matter earlier."""
 WEIGHTS = (0.4, 0.3, 0.3)
-HEAD_START = 0.05
+HEAD_START = 0.04
 """Part of the threshold given at launch, when a breach is most likely: one of 5 % is found in 9 days, not 13,
 at the price of an alarm in the first month of one sound series in a hundred (of ten that wander for days)."""
 RECOVERED = 365.0

@@ -23,14 +23,14 @@ MIN_HOURS = 8
 MIN_SAMPLES = 100
 """Users, sessions, requests or samples a day needs, where a value is made of them."""
 
-_CALIBRATION = {Kind.RATE: 0.3, Kind.MEDIAN: 0.41, Kind.SUM: 0.41}
+_CALIBRATION = {Kind.RATE: 0.36, Kind.MEDIAN: 0.41, Kind.SUM: 0.41}
 """Threshold x alarms a year / 365, simulated on wobbling series; values without a denominator need more."""
 _SMALLEST_RATE = 1e-4
 """Rates are not resolved below 0.01 %: a bound of 0 would have no size of breach and no variance."""
 _PHI, _SLOW_PHI = 0.8, 0.9
 """Autocorrelation of hours assumed before any was seen, and that of metrics declared slow."""
 _FULL_DAY = 24
-METHOD = 4
+METHOD = 5
 """Raised whenever the same telemetry may give another verdict, so that reports tell which code made them."""
 
 

@@ -64,6 +64,10 @@ class Database:
         return _user(self.owner_url)
 
     @property
+    def logins(self) -> list[str]:
+        return [_user(url) for url in (self.owner_url, self.api_url, self.worker_url)]
+
+    @property
     def api(self) -> str:
         return _user(self.api_url)
 

@@ -247,7 +247,8 @@ def report(place: Place, detected_at: datetime, **more: object) -> tables.Diverg
     return tables.DivergenceReport(
         **{
             "org_id": place.org,
-            "id": uuid4(),
+            "id": (known_by := more.pop("id", uuid4())),
+            "incident_id": known_by,
             "project_id": place.project,
             "artifact_id": place.artifact,
             "assumption_id": place.assumption,

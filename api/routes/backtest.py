@@ -32,7 +32,9 @@ async def try_assumption(caller: Person, project_id: UUID, body: NewBacktest) ->
     await lookup.project(caller, project_id)
     if not body.assumption.is_daily:
         raise problems.invalid("body.assumption.unit", "an elasticity is estimated from prices, not tested")
-    return await _tried(caller, project_id, body.assumption, body)
+    now = datetime.now(UTC)
+    since = _since(body, "body", now)
+    return await _tried(caller, project_id, body.assumption, body.alarms_per_year, since, now)
 
 
 @router.get(
@@ -42,6 +44,8 @@ async def try_assumption(caller: Person, project_id: UUID, body: NewBacktest) ->
 )
 async def try_artifact(caller: Member, artifact_id: UUID, asked: Annotated[BacktestRange, Query()]) -> object:
     """Try a version's assumptions on the project's telemetry, before it is approved or after."""
+    now = datetime.now(UTC)
+    since = _since(asked, "query", now)
     whole = await artifacts.one(caller.session, caller.org_id, artifact_id)
     if whole is None:
         raise ProblemError(problems.NOT_FOUND, "there is no such artifact")
@@ -53,16 +57,25 @@ async def try_artifact(caller: Member, artifact_id: UUID, asked: Annotated[Backt
     return ArtifactBacktest(
         artifact_id=artifact_id,
         project_id=project_id,
-        backtests=[await _tried(caller, project_id, each, asked) for each in assumptions if each.is_daily],
+        backtests=[
+            await _tried(caller, project_id, each, asked.alarms_per_year, since, now)
+            for each in assumptions
+            if each.is_daily
+        ],
         not_tested=[each.key for each in assumptions if not each.is_daily],
     )
 
 
-async def _tried(caller: Caller, project_id: UUID, item: Assumption, asked: BacktestRange) -> Backtest:
-    now = datetime.now(UTC)
+def _since(asked: BacktestRange, where: str, now: datetime) -> datetime:
     since = asked.since or now - YEAR
     if since < now - 2 * YEAR:
-        raise problems.invalid("since", "two years at most are looked back")
+        raise problems.invalid(f"{where}.since", "two years at most are looked back")
+    return since
+
+
+async def _tried(
+    caller: Caller, project_id: UUID, item: Assumption, alarms_per_year: float, since: datetime, now: datetime
+) -> Backtest:
     rows, excluded = await past.hours(caller.session, Tried(caller.org_id, project_id, item), since, now)
-    outcome = await asyncio.to_thread(backtest_rows, item, asked.alarms_per_year, rows, excluded)
+    outcome = await asyncio.to_thread(backtest_rows, item, alarms_per_year, rows, excluded)
     return Backtest.of(item.key, outcome)

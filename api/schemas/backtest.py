@@ -2,8 +2,9 @@ from datetime import date, datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from api.parameters import Moment
 from api.schemas.base import Asked, Sent
 from detectors.assumptions import Assumption
 from detectors.backtest import Outcome
@@ -16,7 +17,7 @@ Began = Field(None, description="from this time on; by default a year before now
 class BacktestRange(Asked):
     """How far back, and how ready to speak."""
 
-    since: AwareDatetime | None = Began
+    since: Moment | None = Began
     alarms_per_year: float = Rate
 
 

@@ -42,7 +42,7 @@ TimeZone = Annotated[
 Email = Annotated[EmailStr, BeforeValidator(_bare), Field(examples=["max@acme.example"])]
 
 
-AlarmsPerYear = Annotated[float, Field(strict=True, gt=0, le=365, allow_inf_nan=False, examples=[1.0])]
+AlarmsPerYear = Annotated[float, Field(strict=True, ge=0.001, le=365, allow_inf_nan=False, examples=[1.0])]
 
 
 class Organization(Versioned):

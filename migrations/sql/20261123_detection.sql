@@ -2,7 +2,7 @@
 
 ALTER TABLE organization
     ADD COLUMN alarms_per_year DOUBLE PRECISION DEFAULT 1 NOT NULL,
-    ADD CONSTRAINT ck_organization_alarms_per_year CHECK (alarms_per_year > 0 AND alarms_per_year <= 365);
+    ADD CONSTRAINT ck_organization_alarms_per_year CHECK (alarms_per_year >= 0.001 AND alarms_per_year <= 365);
 
 ALTER TABLE assumption
     ADD COLUMN min_samples INTEGER,

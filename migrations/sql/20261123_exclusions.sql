@@ -25,7 +25,7 @@ CREATE TABLE exclusion_window (
     CONSTRAINT ck_exclusion_window_kind CHECK (kind IN ('INCIDENT', 'MIGRATION', 'LOAD_TEST', 'OTHER')),
     CONSTRAINT ck_exclusion_window_metric_name CHECK (metric_name IN ('feature_usage', 'retention', 'crash_rate', 'latency_p50', 'error_rate', 'user_adoption')),
     CONSTRAINT ck_exclusion_window_reason_length CHECK (char_length(reason) BETWEEN 3 AND 500),
-    CONSTRAINT ck_exclusion_window_span CHECK (ends_at > starts_at AND ends_at - starts_at <= interval '90 days'),
+    CONSTRAINT ck_exclusion_window_span CHECK (ends_at > starts_at AND ends_at <= starts_at + interval '2160 hours'),
     CONSTRAINT ck_exclusion_window_removed CHECK ((removed_at IS NULL) = (removed_by IS NULL))
 );
 CREATE INDEX ix_exclusion_window_project ON exclusion_window (org_id, project_id, starts_at);

@@ -1,6 +1,6 @@
 """What a team takes out of detection."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from detectors.exclusions import LONGEST, ExclusionKind
 from metrics.names import Metric
 from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, length, one_of, within_org
+
+
+_HOURS = LONGEST // timedelta(hours=1)
+"""Hours, since how long a day is depends on a session's time zone."""
 
 
 class ExclusionWindow(Base):
@@ -26,7 +30,8 @@ class ExclusionWindow(Base):
         one_of("metric_name", Metric),
         length("reason", 3, 500),
         CheckConstraint(
-            f"ends_at > starts_at AND ends_at - starts_at <= interval '{LONGEST.days} days'", name="span"
+            f"ends_at > starts_at AND ends_at <= starts_at + interval '{_HOURS} hours'",
+            name="span",
         ),
         CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removed"),
         Index("ix_exclusion_window_project", "org_id", "project_id", "starts_at"),

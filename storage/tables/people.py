@@ -25,7 +25,7 @@ class Organization(Base):
         length("name", 3, 100),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_format"),
         one_of("subscription_tier", TIERS),
-        CheckConstraint("alarms_per_year > 0 AND alarms_per_year <= 365", name="alarms_per_year"),
+        CheckConstraint("alarms_per_year >= 0.001 AND alarms_per_year <= 365", name="alarms_per_year"),
         UniqueConstraint("slug"),
     )
 

@@ -112,7 +112,7 @@ async def test_a_draft_is_tried_before_it_is_approved(team: Team, project: str):
     [
         ({"assumption": ADOPTION | {"value": 160}}, "body.assumption"),
         ({"assumption": ADOPTION | {"value": -1, "unit": "elasticity"}}, "body.assumption.unit"),
-        ({"since": "2020-01-01T00:00:00Z"}, "since"),
+        ({"since": "2020-01-01T00:00:00Z"}, "body.since"),
         ({"alarms_per_year": 0}, "body.alarms_per_year"),
     ],
 )

@@ -175,7 +175,7 @@ async def test_what_names_its_hours_opens_their_months_alone(pool: asyncpg.Pool)
     watched: Any = SimpleNamespace(
         org_id=ORG,
         project_id=PROJECT,
-        assumption=SimpleNamespace(metric_name=Metric.FEATURE_USAGE, cohort="", feature=""),
+        assumption=SimpleNamespace(metric_name=Metric.FEATURE_USAGE, series_cohort="", feature=""),
     )
     async with pool.acquire() as plain:
         connection: Any = Explaining(plain)

@@ -67,7 +67,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_organization_subscription_tier": words("subscription_tier", "BASIC PRO ENTERPRISE"),
     "ck_organization_alarms_per_year": (
         [f"alarms_per_year = {value}" for value in ("0.001", "1", "365")],
-        [f"alarms_per_year = {value}" for value in ("0", "-1", "365.001", "'NaN'")],
+        [f"alarms_per_year = {value}" for value in ("0", "0.0009", "-1", "365.001", "'NaN'")],
     ),
     "ck_app_user_email_format": EMAILS,
     "ck_app_user_full_name_length": lengths("full_name", 2, 100),

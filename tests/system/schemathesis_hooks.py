@@ -19,7 +19,12 @@ RIGHTLY_REFUSED = (
     ("body.timezone", "this is no IANA time zone"),
     *((f"body.{name}", "a year from 1900 to 8999 is meant") for name in ("starts_at", "ends_at")),
     ("body.days.", "a year from 2000 to 2100 is meant"),
+    ("query.since", "two years at most are looked back"),
+    ("body.since", "two years at most are looked back"),
+    # What an assumption may say depends on its metric and its operator.
+    ("body.assumption", ""),
     # What two fields say together.
+    ("query", "send tier_delta or telemetry_tier, not both"),
     ("body.ends_at", "a time after starts_at is meant"),
     ("body.ends_at", "a window has 90 days at most"),
     ("body.public.last_year", "first_year or later is meant"),
@@ -45,6 +50,9 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     del context
     if type(failure).__name__ == "UseAfterFree":
         return not KEPT.fullmatch(failure.free)
+    # A new project has no calendar: that is what 404 says of it.
+    if type(failure).__name__ == "EnsureResourceAvailability":
+        return not str(failure.not_available_with).endswith("/holidays")
     return not (type(failure).__name__ == "RejectedPositiveData" and _rightly(case, response))
 
 

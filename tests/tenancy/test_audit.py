@@ -229,9 +229,11 @@ async def test_a_token_of_a_workspace_shows_what_happened_in_its_projects(world:
 async def test_nobody_changes_the_log(world: World, verb: str):
     may = """SELECT rolname FROM pg_roles
              WHERE NOT rolsuper AND rolname NOT LIKE 'pg\\_%'
+               AND (rolname NOT LIKE 'test\\_%' OR rolname = ANY ($2))
                AND has_table_privilege(oid, 'audit_log', $1) ORDER BY 1"""
     async with undone(world) as connection:
-        found = {row[0] for row in await connection.fetch(may, verb)}
+        # Owners of other tests hold roles while they migrate.
+        found = {row[0] for row in await connection.fetch(may, verb, world.database.logins)}
         policies = await connection.fetch(
             "SELECT policyname, cmd FROM pg_policies WHERE tablename = 'audit_log'"
         )

@@ -107,7 +107,7 @@ def test_the_verdict_carries_its_evidence_in_the_metrics_unit():
     first, second = verdicts(a_test(ADOPTION), days(2, steady(54), seed=2))
     assert second.notify
     assert first.e_value < first.threshold < second.e_value
-    assert first.threshold == pytest.approx(1095)  # 0.1 false alarms a year
+    assert first.threshold == pytest.approx(1314)  # 0.1 false alarms a year
     assert first.bound == 60
     assert first.mean == pytest.approx(54, abs=3)
     assert first.deviation == pytest.approx(3, abs=1.5)
@@ -115,7 +115,7 @@ def test_the_verdict_carries_its_evidence_in_the_metrics_unit():
 
 def test_while_diverged_the_evidence_is_for_recovery():
     said = verdicts(a_test(ADOPTION), days(3, steady(42), seed=2))
-    assert [verdict.threshold for verdict in said] == pytest.approx([1095, 365, 365])
+    assert [verdict.threshold for verdict in said] == pytest.approx([1314, 365, 365])
     assert said[2].e_value < 1
 
 
@@ -228,7 +228,7 @@ def test_a_slow_metric_starts_without_suspicion_and_takes_longer_to_break():
     batches = days(42, steady(54), seed=2)
     usual, slow = a_test(ADOPTION), a_test(ADOPTION, slow=True)
     assert slow.start().sums.max() == 0
-    assert usual.start().sums.max() == pytest.approx(0.05 * 1095)
+    assert usual.start().sums.max() == pytest.approx(0.04 * 1314)
     assert transitions(usual, batches)[-1] == (1, "DIVERGED")
     assert transitions(slow, batches)[-1] == (2, "DIVERGED")
 
@@ -293,7 +293,7 @@ def test_the_state_is_small_plain_json():
     assert State.from_json(json.loads(text)) == state
 
 
-@pytest.mark.parametrize(("rate", "threshold"), [(0.1, 1095), (1, 109.5), (10, 10.95)])
+@pytest.mark.parametrize(("rate", "threshold"), [(0.1, 1314), (1, 131.4), (10, 13.14)])
 def test_fewer_false_alarms_need_more_evidence(rate, threshold):
     assert a_test(ADOPTION, rate).sides[0].threshold == pytest.approx(threshold)
 
