@@ -12,7 +12,6 @@ from detectors.exclusions import LONGEST, ExclusionKind
 from metrics.names import Metric
 from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, length, one_of, within_org
 
-
 _HOURS = LONGEST // timedelta(hours=1)
 """Hours, since how long a day is depends on a session's time zone."""
 
