@@ -19,6 +19,7 @@ TOPICS = (
     *OUT_TOPICS,
 )
 ANSWER_SECONDS = 15.0
+SEEN_SECONDS = 0.05
 ENVELOPE_BYTES = 1 << 17
 """What a record batch may need beyond the message: a dead letter's headers, the batch's own."""
 
@@ -60,8 +61,7 @@ async def make_topic(settings: Settings, topic: str) -> None:
 
     async def work(admin: Any) -> None:
         if topic not in await _existing(admin):
-            made = await admin.create_topics([_definition(topic, settings)])
-            _raise_refusals(made.topic_errors)
+            await _make(admin, [topic], settings)
 
     await _with_admin(settings, work)
 
@@ -90,11 +90,18 @@ async def make_topics(settings: Settings) -> tuple[list[str], list[str]]:
         existing = await _existing(admin)
         missing = [topic for topic in TOPICS if topic not in existing]
         if missing:
-            made = await admin.create_topics([_definition(topic, settings) for topic in missing])
-            _raise_refusals(made.topic_errors)
+            await _make(admin, missing, settings)
         return missing, _differences(existing, settings.topic_partitions)
 
     return await _with_admin(settings, work)
+
+
+async def _make(admin: Any, topics: list[str], settings: Settings) -> None:
+    """Make topics, and wait until they are seen: a broker may not know yet what the controller has made."""
+    made = await admin.create_topics([_definition(topic, settings) for topic in topics])
+    _raise_refusals(made.topic_errors)
+    while not set(topics) <= set(await _existing(admin)):  # noqa: ASYNC110 - nobody would set an event
+        await asyncio.sleep(SEEN_SECONDS)
 
 
 def largest_batch(settings: Settings) -> int:

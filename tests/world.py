@@ -247,8 +247,7 @@ def report(place: Place, detected_at: datetime, **more: object) -> tables.Diverg
     return tables.DivergenceReport(
         **{
             "org_id": place.org,
-            "id": (known_by := more.pop("id", uuid4())),
-            "incident_id": known_by,
+            "id": uuid4(),
             "project_id": place.project,
             "artifact_id": place.artifact,
             "assumption_id": place.assumption,

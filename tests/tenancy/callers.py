@@ -73,9 +73,16 @@ def besieged(template: Database, home: Path) -> Iterator[Callers]:
     asyncio.run(databases.create(clone, template.name))
     try:
         world = asyncio.run(build(clone))
+        asyncio.run(_grouped(clone))
         yield asyncio.run(_everybody(world, clone.settings(home)))
     finally:
         asyncio.run(databases.drop(clone))
+
+
+async def _grouped(database: Database) -> None:
+    """Make an incident of each report, known by its id."""
+    async with database.superuser() as connection:
+        await connection.execute("UPDATE divergence_report SET incident_id = id")
 
 
 async def _everybody(world: World, settings: Settings) -> Callers:
