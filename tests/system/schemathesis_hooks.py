@@ -17,6 +17,8 @@ RIGHTLY_REFUSED = (
     ("body.expires_at", "this is in the past"),
     ("body.expires_at", "a year from 1900 to 8999 is meant"),
     ("body.timezone", "this is no IANA time zone"),
+    # The format of an address does not know that nobody can have one at a reserved name.
+    ("body.email", "value is not a valid email address"),
     *((f"body.{name}", "a year from 1900 to 8999 is meant") for name in ("starts_at", "ends_at")),
     ("body.days.", "a year from 2000 to 2100 is meant"),
     ("query.since", "two years at most are looked back"),
