@@ -1,11 +1,8 @@
 """A complete local day of Telemetry: what the daily test folds."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import ceil, isfinite
-
-from metrics.names import Kind
 
 LONGEST_DAY = timedelta(hours=25)
 """A day on which the clocks go back."""
@@ -72,29 +69,3 @@ class DayBatch:
         The local hour is one less, on days of 23 hours too; on a day of 25 hours the first two are hour 0.
         """
         return PLACES - ceil((self.ends_at - start) / _HOUR)
-
-
-def pooled(kind: Kind, batches: Sequence[DayBatch]) -> float | None:
-    """Return the value over all hours of `batches` in the metric's unit, None where they hold no hour.
-
-    Rates pool numerators and denominators, sums are the mean hour. Medians do not pool: this is the
-    weighted lower median of the hourly ones, for those who have no sketches to merge.
-    """
-    hours = [hour for batch in batches for hour in batch.measured()]
-    if not hours:
-        return None
-    if kind is Kind.SUM:
-        return sum(hour.value for hour in hours) / len(hours)
-    if kind is Kind.RATE:
-        return sum(hour.value * hour.weight for hour in hours) / sum(hour.weight for hour in hours)
-    return _weighted_median(hours)
-
-
-def _weighted_median(hours: list[Hour]) -> float:
-    left = sum(hour.weight for hour in hours) / 2
-    ordered = sorted(hours, key=lambda hour: hour.value)
-    for hour in ordered:
-        left -= hour.weight
-        if left <= 0:
-            return hour.value
-    return ordered[-1].value

@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta, timezone
 from math import nan
 
+import numpy as np
 import pytest
 
-from detectors.days import DayBatch, Hour, pooled
+from detectors.backtest import pooled
+from detectors.days import DayBatch, Hour
 from metrics.names import Kind
 from tests.unit.detectors.series import batch, hour_at
 
@@ -44,9 +46,8 @@ def test_hours_without_weight_say_nothing():
 
 @pytest.mark.parametrize(("kind", "value"), [(Kind.RATE, 40), (Kind.SUM, 50), (Kind.MEDIAN, 30)])
 def test_pooling_suits_the_metric(kind, value):
-    days = [batch(0, [hour_at(0, 30, 300)]), batch(1, [hour_at(24, 70, 100)])]
-    assert pooled(kind, days) == value
+    assert pooled(kind, np.array([30.0, 70.0]), np.array([300.0, 100.0])) == value
 
 
 def test_nothing_pools_to_nothing():
-    assert pooled(Kind.RATE, [batch(0, [])]) is None
+    assert pooled(Kind.RATE, np.zeros(2), np.zeros(2)) is None
