@@ -64,14 +64,6 @@ class Rate:
     def early_share(self) -> float:
         return self.early / self.series
 
-    def plus(self, other: "Rate") -> "Rate":
-        return Rate(
-            self.alarms + other.alarms,
-            self.years + other.years,
-            self.early + other.early,
-            self.series + other.series,
-        )
-
 
 @dataclass(frozen=True)
 class Delays:

@@ -105,6 +105,20 @@ def test_it_says_what_the_fold_of_each_series_says(backtest: Backtest):
     assert notify["e_value"] > 1000
 
 
+def test_a_watch_is_told_once_whatever_days_are_silent_in_it(backtest: Backtest):
+    frame = telemetry(1)
+    frame["metric_value"] -= 4.6
+    watches = [each["at"] for each in backtest(frame) if each["event"] == "watch"]
+    day = frame["timestamp"].dt.tz_convert(ZONE).dt.date
+    began = datetime.fromisoformat(watches[0]).astimezone(ZONE).date()
+    silent = backtest(frame[day != began])
+    assert [(each["at"], each["event"]) for each in silent[:2]] == [
+        (watches[0], "watch"),
+        (f"{day_start(began + ONE_DAY, ZONE):%Y-%m-%dT%H:%M:%SZ}", "no_data"),
+    ]
+    assert [each["at"] for each in silent if each["event"] == "watch"][:2] == watches[:2]
+
+
 def test_cohorts_of_an_hour_are_one_and_can_be_told_apart(backtest: Backtest):
     frame = telemetry(2)
     merged = backtest(frame.rename(columns={"series": "cohort"}))
