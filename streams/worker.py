@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Collection
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, cast
 
 import asyncpg
@@ -24,6 +24,7 @@ from storage import bindings, database
 from storage.secrets import seal
 from streams import dead_letters, figures, stamps
 from streams.app import GROUP, LedgerApp, chunk_topic, make_app
+from streams.chores import CHORES, Chore
 from streams.chunks import Chunk
 from streams.close import TOPIC as CLOSED
 from streams.close import Closer, Patience
@@ -241,6 +242,7 @@ class Worker:
             self._every(FORGET_EVERY, self._forget_points, "forgetting points of OTLP series"),
             self._every(FORGET_EVERY, self._forget_letters, "forgetting dead letters"),
             self._every(MONTHS_EVERY, self._months.keep, "making months ahead"),
+            *(self._chore(chore) for chore in CHORES),
             self._watch_bindings(),
             Unparker(self._settings, self._pool, self._holdings, self._owner).run(),
             self._watch.run(),
@@ -264,6 +266,12 @@ class Worker:
         while True:
             await patiently(work, self._settings.retry_for, what)
             await asyncio.sleep(seconds)
+
+    async def _chore(self, chore: Chore) -> None:
+        async def do() -> None:
+            await chore.do(self._pool, self._settings, datetime.now(UTC))
+
+        await self._every(chore.every.total_seconds(), do, chore.name)
 
     async def _watch_bindings(self) -> None:
         """Return when other topics are bound: Faust's agents are made before it starts."""

@@ -28,6 +28,13 @@ RESOURCE_TYPES = (
     "OtlpMapping",
     "ExclusionWindow",
     "HolidayCalendar",
+    "Evidence",
+    "PhaseGateDecision",
+    "GateArtifact",
+    "GateEvidence",
+    "AgentExecution",
+    "DivergenceReport",
+    "CascadeAnalysis",
 )
 
 
