@@ -19,6 +19,7 @@ DEFINERS = (
     "augentis_keeper",
     "augentis_auditor",
     "augentis_messenger",
+    "augentis_assessor",
 )
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
 GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)

@@ -36,6 +36,7 @@ class Place:
     report: UUID = field(default_factory=uuid4)
     key: UUID = field(default_factory=uuid4)
     window: UUID = field(default_factory=uuid4)
+    evidence: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
     )
     yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
     yield from _exclusions(within, user, place.window)
+    yield evidence(place, user, id=place.evidence)
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)
@@ -196,6 +198,22 @@ def _exclusions(within: dict[str, UUID], user: UUID, window: UUID) -> Iterator[B
     )
     christmas = {"day": "2020-12-25", "name": "Christmas Day", "own": True}
     yield tables.HolidayCalendar(**within, id=uuid4(), holidays=[christmas], created_by=user)
+
+
+def evidence(place: Place, author: UUID, **more: object) -> tables.Evidence:
+    return tables.Evidence(
+        **{
+            "org_id": place.org,
+            "id": uuid4(),
+            "project_id": place.project,
+            "artifact_id": place.artifact,
+            "source": "interview",
+            "confidence_score": 80,
+            "evidence_count": 3,
+            "created_by": author,
+            **more,
+        }
+    )
 
 
 def _assumption(place: Place) -> Base:

@@ -1,8 +1,10 @@
 """The schema as SQLAlchemy tables: the truth that migrations are tested against."""
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
-from storage.tables.audit import AuditLog
+from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
+from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
 from storage.tables.base import Base
+from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
 from storage.tables.letters import DeadLetter
@@ -17,29 +19,47 @@ from storage.tables.machinery import (
 )
 from storage.tables.mapping import OtlpMapping
 from storage.tables.otlp import OtlpPoint, OtlpSeries
-from storage.tables.people import Invitation, Organization, OrganizationMember, User, Workspace
+from storage.tables.people import (
+    Invitation,
+    Organization,
+    OrganizationMember,
+    OrganizationTombstone,
+    User,
+    Workspace,
+)
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
 
 __all__ = [
+    "Agent",
+    "AgentExecution",
+    "AgentTool",
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",
+    "AuditChain",
+    "AuditCheckpoint",
+    "AuditHead",
+    "AuditLink",
     "AuditLog",
+    "AuditPending",
     "Base",
     "BatchSeen",
     "CascadeAnalysis",
     "DeadLetter",
     "DetectorState",
     "DivergenceReport",
+    "Evidence",
     "ExclusionWindow",
     "HolidayCalendar",
     "IdempotencyKey",
     "Invitation",
     "KeyUsage",
     "MachineKey",
+    "ModelPrice",
     "Organization",
     "OrganizationMember",
+    "OrganizationTombstone",
     "OtlpMapping",
     "OtlpPoint",
     "OtlpSeries",

@@ -28,6 +28,7 @@ OURS = (
     "augentis_registrar",
     "augentis_auditor",
     "augentis_messenger",
+    "augentis_assessor",
 )
 KEEPER = "augentis_keeper"
 

@@ -26,9 +26,10 @@ MONTHS = {
     *(ENSURE, "drop_partitions(text[],date,integer)"),
     *("ensure_batch_weeks(date[])", "drop_batch_weeks(date)"),
 }
+LADDER = {"evidence_rungs_of(uuid,uuid)", "evidence_tier_of(uuid,uuid)"}
 EXECUTE = {
     "public": set[str](),
-    "augentis_api": CLAIMS | RIGHTS | SIGN_IN,
+    "augentis_api": CLAIMS | RIGHTS | SIGN_IN | LADDER,
     "augentis_worker": MONTHS,
     "augentis_member_reader": CLAIMS | RIGHTS | {"limit_projects()", "keep_an_admin()"},
     "augentis_operator": {
@@ -38,6 +39,7 @@ EXECUTE = {
     "augentis_registrar": {"auth.claims()", *SIGN_IN},
     "augentis_keeper": MONTHS,
     "augentis_messenger": {"tell_detection()"},
+    "augentis_assessor": {"auth.claims()", "auth.uid()", *LADDER, "raise_evidence_tier()"},
     "augentis_auditor": {"auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"
