@@ -1,8 +1,7 @@
 """The schema as SQLAlchemy tables: the truth that migrations are tested against."""
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
-from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
-from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
+from storage.tables.audit import AuditLog
 from storage.tables.base import Base
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
@@ -19,30 +18,15 @@ from storage.tables.machinery import (
 )
 from storage.tables.mapping import OtlpMapping
 from storage.tables.otlp import OtlpPoint, OtlpSeries
-from storage.tables.people import (
-    Invitation,
-    Organization,
-    OrganizationMember,
-    OrganizationTombstone,
-    User,
-    Workspace,
-)
+from storage.tables.people import Invitation, Organization, OrganizationMember, User, Workspace
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
 
 __all__ = [
-    "Agent",
-    "AgentExecution",
-    "AgentTool",
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",
-    "AuditChain",
-    "AuditCheckpoint",
-    "AuditHead",
-    "AuditLink",
     "AuditLog",
-    "AuditPending",
     "Base",
     "BatchSeen",
     "CascadeAnalysis",
@@ -56,10 +40,8 @@ __all__ = [
     "Invitation",
     "KeyUsage",
     "MachineKey",
-    "ModelPrice",
     "Organization",
     "OrganizationMember",
-    "OrganizationTombstone",
     "OtlpMapping",
     "OtlpPoint",
     "OtlpSeries",
