@@ -20,6 +20,7 @@ DEFINERS = (
     "augentis_auditor",
     "augentis_messenger",
     "augentis_assessor",
+    "augentis_dispatcher",
 )
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
 GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)

@@ -12,8 +12,10 @@ from storage import machine_keys
 from storage.entities import edits
 from storage.entities.edits import Expected
 from storage.tables import MachineKey
-from storage.tables.access import SCOPES
 from storage.tenancy import Claims, KeyClaims, TenantSessions
+
+DATA = ("publish", "read")
+"""What a key may that nobody asked more of: nothing that costs."""
 
 
 class KeyLogin(NamedTuple):
@@ -39,7 +41,7 @@ async def create(
     project_id: UUID,
     name: str,
     *,
-    scopes: Sequence[str] = SCOPES,
+    scopes: Sequence[str] = DATA,
     expires_at: datetime | None = None,
     quota: str | None = None,
 ) -> tuple[UUID, str]:

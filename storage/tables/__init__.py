@@ -1,7 +1,8 @@
 """The schema as SQLAlchemy tables: the truth that migrations are tested against."""
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
-from storage.tables.audit import AuditLog
+from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
+from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
 from storage.tables.base import Base
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
@@ -22,6 +23,9 @@ from storage.tables.people import Invitation, Organization, OrganizationMember, 
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
 
+    "Agent",
+    "AgentExecution",
+    "AgentTool",
 __all__ = [
     "Artifact",
     "ArtifactDependency",
@@ -36,6 +40,7 @@ __all__ = [
     "Evidence",
     "ExclusionWindow",
     "HolidayCalendar",
+    "ModelPrice",
     "IdempotencyKey",
     "Invitation",
     "KeyUsage",

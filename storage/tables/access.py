@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, Version, length, one_of, within_org
 
 PROJECT_ROLES = ("EDITOR", "COMMENTER", "VIEWER")
-SCOPES = ("publish", "read")
+SCOPES = ("publish", "read", "run")
 
 
 class ProjectAccess(Base):
@@ -36,7 +36,7 @@ class ProjectAccess(Base):
 
 
 class MachineKey(Base):
-    """A machine's right to publish or read for one project; only the hash of its secret is kept.
+    """A machine's right to publish, read or run agents for one project; only the hash of its secret is kept.
 
     `last_used_at` is right to a minute or two; `quota` is the samples it may publish, as in `1000000/hour`.
     """
@@ -45,7 +45,7 @@ class MachineKey(Base):
     __table_args__ = (
         length("name", 1, 100),
         CheckConstraint(
-            "scopes <@ ARRAY['publish', 'read'] AND cardinality(scopes) BETWEEN 1 AND 2", name="scopes"
+            "scopes <@ ARRAY['publish', 'read', 'run'] AND cardinality(scopes) BETWEEN 1 AND 3", name="scopes"
         ),
         CheckConstraint("octet_length(secret_sha256) = 32", name="secret_sha256"),
         CheckConstraint("quota ~ '^[1-9][0-9]{0,11}/(second|minute|hour|day)$'", name="quota"),
