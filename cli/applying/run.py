@@ -175,7 +175,7 @@ class _ProjectRun:
             raise FileMistakesError(mistakes)
 
     async def _differs(self, known: Artifact, entry: ArtifactEntry) -> bool:
-        if entry.evidence_tier is not None and entry.evidence_tier != known.evidence_tier:
+        if entry.evidence_tier is not None and entry.evidence_tier != artifacts.declared(known):
             return True
         if entry.depends_on is not None and self._named(entry) != self.rests_on[Name(known.type, known.key)]:
             return True
@@ -186,7 +186,7 @@ class _ProjectRun:
     async def _next_version(
         self, project_id: UUID, name: Name, entry: ArtifactEntry, known: Artifact | None
     ) -> None:
-        before = _Before(known.content or {}, known.evidence_tier) if known else _Before({}, "E0")
+        before = _Before(known.content or {}, artifacts.declared(known)) if known else _Before({}, "E0")
         self.latest[name] = await artifacts.create_version(
             self.session,
             self.claims,

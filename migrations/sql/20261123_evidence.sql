@@ -51,6 +51,11 @@ CREATE INDEX ix_evidence_artifact ON evidence (org_id, artifact_id, created_at);
 -- The hours of an artifact are counted once: two rows would count a user twice.
 CREATE UNIQUE INDEX uq_evidence_telemetry ON evidence (org_id, artifact_id) WHERE source = 'telemetry';
 
+-- What a team had declared when evidence raised the tier; NULL: it declares the tier as it stands.
+ALTER TABLE artifact
+    ADD COLUMN declared_tier TEXT,
+    ADD CONSTRAINT ck_artifact_declared_tier CHECK (declared_tier IN ('E0', 'E1', 'E2', 'E3', 'E4'));
+
 -- What is in review is what its reviewer reads, and what was reviewed stays. Only its author says it otherwise.
 CREATE FUNCTION public.guard_evidence() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -153,7 +158,8 @@ BEGIN
         WHERE r.held AND (r.tier > 'E1' OR reached = 'E1');
         -- For auth.audit(), which tells it.
         PERFORM set_config('augentis.evidence', behind::text, true);
-        UPDATE public.artifact AS a SET evidence_tier = reached
+        UPDATE public.artifact AS a
+        SET evidence_tier = reached, declared_tier = coalesce(a.declared_tier, a.evidence_tier)
         WHERE a.org_id = touched.org_id AND a.id = touched.artifact_id AND a.evidence_tier < reached;
     END LOOP;
     RETURN NULL;
@@ -183,6 +189,9 @@ BEGIN
         AND (NEW.content IS DISTINCT FROM OLD.content OR (NEW.evidence_tier <> OLD.evidence_tier AND NOT raised))
     THEN
         RAISE EXCEPTION 'the version is approved: a change is a new version' USING ERRCODE = 'AG004';
+    END IF;
+    IF NEW.evidence_tier <> OLD.evidence_tier AND NOT raised THEN
+        NEW.declared_tier := NULL;
     END IF;
     NEW.revision := OLD.revision + 1;
     NEW.updated_at := now();

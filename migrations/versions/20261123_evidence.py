@@ -50,6 +50,7 @@ def downgrade() -> None:
     for command in ("select", "update"):
         op.execute(f"DROP POLICY assessor_{command} ON artifact")
     op.execute(f"REVOKE ALL ON artifact FROM {ASSESSOR}")
+    op.execute("ALTER TABLE artifact DROP COLUMN declared_tier")
     op.execute(f"REVOKE ALL (evidence_tier) ON artifact FROM {ASSESSOR}")
     op.execute(f"REVOKE EXECUTE ON FUNCTION auth.claims(), auth.uid() FROM {ASSESSOR}")
     op.execute(f"REVOKE USAGE ON SCHEMA auth, public FROM {ASSESSOR}")
@@ -94,7 +95,7 @@ def _for_the_assessor() -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA auth, public TO {ASSESSOR}"
     yield f"GRANT EXECUTE ON FUNCTION auth.claims(), auth.uid(), {LADDER} TO {ASSESSOR}"
     yield f"GRANT SELECT ON evidence, artifact TO {ASSESSOR}"
-    yield f"GRANT UPDATE (evidence_tier) ON artifact TO {ASSESSOR}"
+    yield f"GRANT UPDATE (evidence_tier, declared_tier) ON artifact TO {ASSESSOR}"
     for table in ("evidence", "artifact"):
         yield f"CREATE POLICY assessor_select ON {table} FOR SELECT TO {ASSESSOR} USING (true)"
     yield f"CREATE POLICY assessor_update ON artifact FOR UPDATE TO {ASSESSOR} USING (true) WITH CHECK (true)"

@@ -63,6 +63,11 @@ async def dependencies(
     return found
 
 
+def declared(artifact: Artifact) -> str:
+    """Return the tier that the team has declared, whatever evidence has raised it to since."""
+    return artifact.declared_tier or artifact.evidence_tier
+
+
 async def has_content(session: AsyncSession, artifact: Artifact, content: Mapping[str, Any]) -> bool:
     """Tell whether the version has this content; PostgreSQL compares, as it would store it."""
     query = select(Artifact.content == cast(content, JSONB)).where(

@@ -87,6 +87,7 @@ class Artifact(Base):
     """One version of a document or of code. `key` tells artifacts of one type apart (ADR 0003).
 
     `version` is the specification's, given by the database; `revision` grows with every edit of the row.
+    `declared_tier` is what the team had declared when evidence raised the tier; NULL: evidence has not.
     """
 
     __tablename__ = "artifact"
@@ -94,6 +95,7 @@ class Artifact(Base):
         one_of("type", ARTIFACT_TYPES),
         one_of("status", ARTIFACT_STATUSES),
         one_of("evidence_tier", EvidenceTier),
+        one_of("declared_tier", EvidenceTier),
         length("key", 0, 100),
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint("status <> 'REVIEW' OR submitted_at IS NOT NULL", name="submitted"),
@@ -121,6 +123,7 @@ class Artifact(Base):
     status: Mapped[str] = mapped_column(server_default=text("'DRAFT'"))
     content: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     evidence_tier: Mapped[str] = mapped_column(server_default=text("'E0'"))
+    declared_tier: Mapped[str | None]
     created_by: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"))
     submitted_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
     approved_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))

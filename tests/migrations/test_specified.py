@@ -27,6 +27,9 @@ FIELDS = {
     "divergence_report": """id uuid; org_id uuid; project_id uuid; divergence_type text; artifact_id uuid;
         assumed_value text; actual_value text; assumption_evidence_tier text; telemetry_evidence_tier text;
         tier_delta integer; classification text; detected_at time; created_at time =now()""",
+    "evidence": """id uuid; org_id uuid; project_id uuid; artifact_id uuid; evidence_tier text; source text;
+        confidence_score integer; evidence_count integer; url_or_reference text ?; created_by uuid ?;
+        reviewed_by uuid ?; created_at time =now(); reviewed_at time ?; escalation_status text ='NONE'""",
     "audit_log": """id uuid; org_id uuid; actor_id uuid; action text; resource_type text; resource_id uuid;
         changes_before jsonb ?; changes_after jsonb ?; timestamp time; ip_address text ?; user_agent text ?;
         rationale text ?""",

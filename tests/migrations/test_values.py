@@ -44,6 +44,14 @@ SUBMITTED = "submitted_at = now(), submitted_by = created_by"
 APPROVED = "approved_at = now(), approved_by = created_by"
 DEPLOYED = "deployed_at = now(), deployed_by = created_by"
 OPERATORS = "org_id = '00000000-0000-0000-0000-000000000000'"
+PUBLISHED = "url_or_reference = 'https://example.org/report'"
+COUNTED = "created_by = NULL, escalation_status = 'ESCALATED'"
+SOMEBODY_ELSE = "(SELECT id FROM app_user WHERE id <> created_by LIMIT 1)"
+REVIEWED = f"escalation_status = 'ESCALATED', reviewed_at = now(), reviewed_by = {SOMEBODY_ELSE}"
+FIRST = "(SELECT min({0}::text)::uuid FROM evidence)"
+SAME_ARTIFACT = ", ".join(
+    f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id", "artifact_id")
+)
 NOT_APPROVED = "approved_at = NULL, approved_by = NULL"
 EMAILS = (
     ["email = 'a@b.c'", "email = 'first.last+tag@sub.example.org'"],
@@ -93,6 +101,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_artifact_key_length": lengths("key", 0, 100),
     "ck_artifact_version": (["version = 1", "version = 2147483647"], ["version = 0", "version = -1"]),
     "ck_artifact_evidence_tier": words("evidence_tier", TIERS),
+    "ck_artifact_declared_tier": words("declared_tier", TIERS),
     "ck_artifact_status": (
         [
             f"status = 'DRAFT', {NOT_APPROVED}",
@@ -222,6 +231,43 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         "Organization User OrganizationMember Invitation Workspace Project ProjectAccess Artifact Tag"
         " ArtifactDependency Assumption MachineKey OtlpMapping ExclusionWindow HolidayCalendar",
     ),
+    "ck_evidence_source": (
+        [f"source = '{source}', {PUBLISHED}" for source in ("interview", "survey", "market_research")]
+        + [f"source = 'analyst_report', {PUBLISHED}", f"source = 'telemetry', {COUNTED}"],
+        [f"source = '{source}'" for source in ("", "INTERVIEW", "rumour")],
+    ),
+    "ck_evidence_escalation_status": (
+        ["escalation_status = 'NONE'", "escalation_status = 'IN_REVIEW'", REVIEWED],
+        ["escalation_status = ''", "escalation_status = 'none'", "escalation_status = 'RETURNED'"],
+    ),
+    "ck_evidence_confidence_score": numbers("confidence_score", 0, 100),
+    "ck_evidence_evidence_count": (
+        ["evidence_count = 0", "evidence_count = 2147483647"],
+        ["evidence_count = -1"],
+    ),
+    "ck_evidence_url_or_reference_length": lengths("url_or_reference", 1, 2000),
+    "ck_evidence_referenced": (
+        ["source = 'survey', url_or_reference = NULL", f"source = 'market_research', {PUBLISHED}"],
+        [f"source = '{source}', url_or_reference = NULL" for source in ("market_research", "analyst_report")],
+    ),
+    "ck_evidence_counted": (
+        [f"source = 'telemetry', {COUNTED}", "source = 'interview', escalation_status = 'NONE'"],
+        [
+            "source = 'telemetry'",
+            "source = 'interview', created_by = NULL",
+            "source = 'telemetry', created_by = NULL, escalation_status = 'NONE'",
+        ],
+    ),
+    "ck_evidence_reviewed": (
+        [REVIEWED, "escalation_status = 'IN_REVIEW'"],
+        [
+            "escalation_status = 'ESCALATED'",
+            REVIEWED.replace("reviewed_at = now()", "reviewed_at = NULL"),
+            REVIEWED.replace("ESCALATED", "IN_REVIEW"),
+            f"source = 'telemetry', created_by = NULL, {REVIEWED}",
+        ],
+    ),
+    "ck_evidence_reviewer": ([REVIEWED], [REVIEWED.split("reviewed_by")[0] + "reviewed_by = created_by"]),
     "ck_dead_letter_reason": words(
         "reason",
         "not_json bad_schema unknown_org unknown_project unknown_metric bad_value bad_unit bad_timestamp"
@@ -305,6 +351,14 @@ NEW_ID = "gen_random_uuid()"
 
 # By constraint: what would make two rows alike, and what only seems to.
 UNIQUES: dict[str, tuple[str, str]] = {
+    "uq_evidence_telemetry": (
+        f"UPDATE evidence SET {SAME_ARTIFACT}, source = 'telemetry', {COUNTED}",
+        f"UPDATE evidence SET {SAME_ARTIFACT}",
+    ),
+    "uq_evidence_org_id_project_id_id": (
+        f"UPDATE evidence SET {SAME_ARTIFACT}, id = {FIRST.format('id')}",
+        f"UPDATE evidence SET {SAME_ARTIFACT}",
+    ),
     "uq_organization_slug": (
         "UPDATE organization SET slug = 'acme' WHERE slug = 'beta'",
         "UPDATE organization SET name = 'Acme' WHERE slug = 'beta'",
@@ -367,7 +421,10 @@ UNIQUES: dict[str, tuple[str, str]] = {
     ),
 }
 # Its primary key begins with the same columns and speaks first.
-SPOKEN_FOR = {"uq_artifact_org_id_project_id_id": "pk_artifact"}
+SPOKEN_FOR = {
+    "uq_artifact_org_id_project_id_id": "pk_artifact",
+    "uq_evidence_org_id_project_id_id": "pk_evidence",
+}
 
 
 def uniques() -> set[str]:
