@@ -23,10 +23,10 @@ from storage.tables.people import Invitation, Organization, OrganizationMember, 
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
 
+__all__ = [
     "Agent",
     "AgentExecution",
     "AgentTool",
-__all__ = [
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",
