@@ -2,7 +2,7 @@
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
-from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
+from storage.tables.audit import AuditLog
 from storage.tables.base import Base
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
@@ -40,11 +40,11 @@ __all__ = [
     "Evidence",
     "ExclusionWindow",
     "HolidayCalendar",
-    "ModelPrice",
     "IdempotencyKey",
     "Invitation",
     "KeyUsage",
     "MachineKey",
+    "ModelPrice",
     "Organization",
     "OrganizationMember",
     "OtlpMapping",
