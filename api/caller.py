@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import problems
+from api.about import Told
 from api.asking import Asker
 from api.problems import ProblemError
 from api.services import of
@@ -103,8 +104,17 @@ def _key_claims(login: KeyLogin) -> KeyClaims:
     return KeyClaims(login.key_id, login.org_id)
 
 
-async def _editor(request: Request, claims: _PersonClaims) -> AsyncIterator[PersonCaller]:
-    async with of(request).sessions.open(claims) as session:
+async def _runner(request: Request, asker: Asker, about: Told) -> AsyncIterator[Caller]:
+    claims = _key_claims(asker, "run") if isinstance(asker, KeyLogin) else asker
+    async with of(request).sessions.open(claims, about=about) as session:
+        if isinstance(asker, KeyLogin):
+            yield Caller(session, claims, asker.project_id)
+        else:
+            yield await standing(session, asker)
+
+
+async def _editor(request: Request, claims: _PersonClaims, about: Told) -> AsyncIterator[PersonCaller]:
+    async with of(request).sessions.open(claims, about=about) as session:
         yield await standing(session, claims)
 
 

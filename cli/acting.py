@@ -15,13 +15,27 @@ from storage.entities import projects
 from storage.entities.operator import find_member
 from storage.reading import projects as reading
 from storage.tables import Project
-from storage.tenancy import Claims
+from storage.tenancy import About, Claims
 
 Org = Annotated[str, typer.Option(help="Slug or id of the organisation.")]
+_LONGEST_RATIONALE = 1000
+
+
+def _checked(rationale: str | None) -> str | None:
+    if rationale is not None and ("\0" in rationale or len(rationale) > _LONGEST_RATIONALE):
+        raise typer.BadParameter(f"--rationale: at most {_LONGEST_RATIONALE} characters")
+    return rationale
+
+
+Rationale = Annotated[
+    str | None, typer.Option(help="Why: it stands in the audit log beside the change.", callback=_checked)
+]
 
 
 @asynccontextmanager
-async def acting(org: str, *, read_only: bool = False) -> AsyncIterator[tuple[AsyncSession, Claims]]:
+async def acting(
+    org: str, *, read_only: bool = False, rationale: str | None = None
+) -> AsyncIterator[tuple[AsyncSession, Claims]]:
     """Yield a session of the organisation's first admin, in one transaction, and the claims.
 
     Raises:
@@ -35,7 +49,7 @@ async def acting(org: str, *, read_only: bool = False) -> AsyncIterator[tuple[As
     claims = Claims(admin.user_id, admin.org_id)
     async with (
         tenant_sessions(configured) as sessions,
-        sessions.open(claims, read_only=read_only) as session,
+        sessions.open(claims, read_only=read_only, about=About(rationale)) as session,
     ):
         yield session, claims
 

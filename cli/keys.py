@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from cli.acting import Org, acting, the_project
+from cli.acting import Org, Rationale, acting, the_project
 from cli.exits import CommandError
 from settings import parse_duration
 from storage import quotas
@@ -30,13 +30,14 @@ class Scope(StrEnum):
 
     PUBLISH = "publish"
     READ = "read"
+    RUN = "run"
 
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Machine keys, for publishing to a project or reading it: create, list, revoke.",
+    help="Machine keys, for publishing to a project, reading it or running its agents: create, list, revoke.",
 )
 
 
@@ -45,13 +46,14 @@ async def create(
     org: Org,
     project: Annotated[str, typer.Option(help="Name or id of the project that it is for.")],
     name: Annotated[str, typer.Option(help="What it is called, 1 to 100 characters.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given twice.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given several times.")],
     expires_in: Annotated[
         str | None, typer.Option(help="How long it is good: 12h, 90d, at most 3650d; by default for ever.")
     ] = None,
     quota: Annotated[
         str | None, typer.Option(help="Samples it may publish: 1000000/hour; a second, minute, hour or day.")
     ] = None,
+    rationale: Rationale = None,
     *,
     json_: AsJson = False,
 ) -> None:
@@ -60,7 +62,7 @@ async def create(
         raise typer.BadParameter("--name: 1 to 100 characters on one line")
     life = _life(expires_in)
     _check_quota(quota)
-    async with acting(org) as (session, claims):
+    async with acting(org, rationale=rationale) as (session, claims):
         found = await the_project(session, claims, project)
         key_id, text = await writing.create(
             session,
@@ -117,10 +119,12 @@ async def list_(
 
 @app.command()
 async def revoke(
-    key_id: Annotated[UUID, typer.Argument(help="Id of the key, as `list` shows it.")], org: Org
+    key_id: Annotated[UUID, typer.Argument(help="Id of the key, as `list` shows it.")],
+    org: Org,
+    rationale: Rationale = None,
 ) -> None:
     """Revoke a machine key: the API refuses it at once, workers within 30 seconds."""
-    async with acting(org) as (session, claims):
+    async with acting(org, rationale=rationale) as (session, claims):
         try:
             await writing.revoke(session, claims.org_id, key_id, None)
         except NotThereError:

@@ -47,7 +47,15 @@ def serve(configured: Settings, host: str, port: int) -> None:
     asyncio.run(_reach(configured))
     # uvicorn raises the signal again when it is done; asked to stop, we have.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    config = uvicorn.Config(app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        # Left to itself uvicorn believes what anybody on this machine says of where they are.
+        proxy_headers=configured.trusted_proxies is not None,
+        forwarded_allow_ips=configured.trusted_proxies or "",
+    )
     with listening(host, port) as listener:
         uvicorn.Server(config).run(sockets=[listener])
 

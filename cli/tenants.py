@@ -15,6 +15,7 @@ from pydantic import EmailStr, TypeAdapter, ValidationError
 
 import settings
 from api.auth.development import mint
+from cli.acting import Rationale
 from cli.applying.file import ApplyFile, read_file
 from cli.applying.mistakes import FileMistakesError
 from cli.applying.run import AppliedProject, apply_file
@@ -25,7 +26,7 @@ from settings import Settings, parse_duration
 from storage.entities import workspaces
 from storage.entities.founding import Founded, found
 from storage.entities.operator import Member, find_member
-from storage.tenancy import Claims
+from storage.tenancy import About, Claims
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_SLUG = 63
@@ -127,6 +128,7 @@ async def _is_of(configured: Settings, member: Member, workspace: UUID) -> bool:
 
 async def apply(
     file: Annotated[Path, typer.Argument(help="YAML file of projects and artifacts (docs/apply.md).")],
+    rationale: Rationale = None,
     *,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -136,7 +138,7 @@ async def apply(
     """
     try:
         content = read_file(file)
-        claims, applied = await _apply(settings.load(), content)
+        claims, applied = await _apply(settings.load(), content, rationale)
     except FileMistakesError as error:
         for mistake in error.mistakes:
             print(f"{file}: {mistake}", file=sys.stderr)
@@ -144,10 +146,15 @@ async def apply(
     report(claims.org_id, applied, as_json=json_)
 
 
-async def _apply(configured: Settings, content: ApplyFile) -> tuple[Claims, list[AppliedProject]]:
+async def _apply(
+    configured: Settings, content: ApplyFile, rationale: str | None
+) -> tuple[Claims, list[AppliedProject]]:
     admin = await find_member(configured.need("database_url"), content.org)
     if admin is None:
         raise FileMistakesError([f"org: no organisation {content.org!r} (`augentis init` makes one)"])
     claims = Claims(admin.user_id, admin.org_id)
-    async with tenant_sessions(configured) as sessions, sessions.open(claims) as session:
+    async with (
+        tenant_sessions(configured) as sessions,
+        sessions.open(claims, about=About(rationale)) as session,
+    ):
         return claims, await apply_file(session, claims, content, datetime.now(UTC))

@@ -19,6 +19,9 @@ DEFINERS = (
     "augentis_keeper",
     "augentis_auditor",
     "augentis_messenger",
+    "augentis_redactor",
+    "augentis_archivist",
+    "augentis_eraser",
     "augentis_assessor",
     "augentis_dispatcher",
 )

@@ -12,7 +12,9 @@ from settings import Settings
 from settings.kafka import client_options
 
 IN_TOPICS = ("raw_metrics", "otlp_metrics", "backfill_metrics")
-OUT_TOPICS = ("telemetry_closed", "divergence_alerts")
+OUT_TOPICS = ("telemetry_closed", "divergence_alerts", "audit_heads")
+KEPT_FOR_EVER = ("audit_heads",)
+"""Not compacted either: the newest head of a chain that was written anew hides those before."""
 TOPICS = (
     *IN_TOPICS,
     *(f"{topic}.{suffix}" for topic in IN_TOPICS for suffix in ("dlq", "parked")),
@@ -110,8 +112,9 @@ def largest_batch(settings: Settings) -> int:
 
 
 def _definition(topic: str, settings: Settings) -> NewTopic:
+    kept = int(settings.topic_retention.total_seconds() * 1000)
     config = {
-        "retention.ms": str(int(settings.topic_retention.total_seconds() * 1000)),
+        "retention.ms": "-1" if topic in KEPT_FOR_EVER else str(kept),
         "max.message.bytes": str(largest_batch(settings)),
     }
     if topic in IN_TOPICS or may_be_bound(topic):

@@ -190,6 +190,13 @@ class Settings(BaseSettings):
         le=65535,
         description="where worker and relay serve /metrics for Prometheus; unset: nowhere",
     )
+    trusted_proxies: str | None = Field(
+        None,
+        alias="AUGENTIS_TRUSTED_PROXIES",
+        description="addresses or networks of proxies whose X-Forwarded-For the API believes, with commas"
+        " between; unset: none, and the audit log has the address that connects",
+    )
+
     metrics_host: str = Field(
         "127.0.0.1", alias="AUGENTIS_METRICS_HOST", description="the address that /metrics is served at"
     )

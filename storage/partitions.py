@@ -56,6 +56,14 @@ async def made(connection: Connection) -> set[date]:
     return {row[0] for row in rows}
 
 
+async def are_older(connection: Connection, table: str, before: date) -> bool:
+    """Tell whether a table has months that end at `before` or earlier."""
+    query = """SELECT EXISTS (
+                   SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+                   WHERE i.inhparent = $1::text::regclass AND to_date(right(c.relname, 7), 'YYYY_MM') < $2)"""
+    return bool(await connection.fetchval(query, table, before))
+
+
 async def drop(connection: Connection, tables: Iterable[str], before: date) -> list[str]:
     """Drop some of the months that end at `before` or earlier, oldest first; return what was dropped.
 

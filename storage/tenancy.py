@@ -80,7 +80,9 @@ class TenantSessions:
     clock: Callable[[], float] = time.time
 
     @asynccontextmanager
-    async def open(self, claims: AnyClaims | None, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+    async def open(
+        self, claims: AnyClaims | None, *, read_only: bool = False, about: About = UNSAID
+    ) -> AsyncIterator[AsyncSession]:
         """Yield a session in one transaction, committed at the end unless an exception leaves the block.
 
         Raises:
@@ -88,7 +90,7 @@ class TenantSessions:
         """
         if claims is None:
             raise NoClaims("a session needs claims")
-        signed = claims.text(self.clock() + LIFE_SECONDS)
+        signed = about.added(claims.text(self.clock() + LIFE_SECONDS))
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
             await session.execute(
                 _SET,
@@ -98,4 +100,27 @@ class TenantSessions:
                     "read_only": "on" if read_only else "off",
                 },
             )
+@dataclass(frozen=True)
+class About:
+    """What the audit log tells of a change beside who made it: why, from which address, with what program."""
+
+    rationale: str | None = None
+    ip: str | None = None
+    agent: str | None = None
+
+    def added(self, claims: str) -> str:
+        """Return the claims' text with what is known of this, so that one signature is for both."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps({**json.loads(claims), "client": known}) if known else claims
+
+
+UNSAID = About()
+
+
+def explained(secret: str, about: About, now: float) -> tuple[str, str]:
+    """Return claims that name nobody and say why, with their signature: for an operator's own login."""
+    said = about.added(_text({}, now + LIFE_SECONDS))
+    return said, claims_signature(secret, said)
+
+
             yield session

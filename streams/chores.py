@@ -12,6 +12,9 @@ from typing import NamedTuple
 import asyncpg
 
 from settings import Settings
+from streams import heads
+from streams.forgetting import forget_executions, forget_invitations
+from streams.giving_up import give_up_silent
 
 
 class Chore(NamedTuple):
@@ -22,4 +25,9 @@ class Chore(NamedTuple):
     do: Callable[[asyncpg.Pool, Settings, datetime], Awaitable[None]]
 
 
-CHORES: tuple[Chore, ...] = ()
+CHORES: tuple[Chore, ...] = (
+    Chore("giving up silent executions", timedelta(minutes=1), give_up_silent),
+    Chore("telling the ends of the audit log", timedelta(hours=1), heads.tell),
+    Chore("forgetting invitations", timedelta(hours=1), forget_invitations),
+    Chore("forgetting executions", timedelta(hours=1), forget_executions),
+)

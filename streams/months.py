@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import asyncpg
 
-from storage import ledger, partitions
+from storage import chain, ledger, partitions
 from storage.ledger import Connection
 from storage.partitions import AUDIT, SAMPLED, month_of
 from streams.event_time import instant, kept_from
@@ -29,10 +29,15 @@ class Months:
     """What this worker knows of the months that are there."""
 
     def __init__(
-        self, pool: asyncpg.Pool, retention: timedelta | None, audit_retention: timedelta | None = None
+        self,
+        pool: asyncpg.Pool,
+        retention: timedelta | None,
+        audit_retention: timedelta | None = None,
+        secret: str = "",
     ) -> None:
         self._pool = pool
-        self._kept = ((SAMPLED, retention), (AUDIT, audit_retention))
+        self._retention, self._audit_retention = retention, audit_retention
+        self._secret = secret
         self._made: set[date] = set()
 
     def need(self, hours: Iterable[int]) -> None:
@@ -56,9 +61,11 @@ class Months:
         """Make the months ahead, and drop those that the retention has passed."""
         async with self._pool.acquire() as connection:
             await partitions.make_ahead(connection)
-            for tables, retention in self._kept:
-                if retention is not None:
-                    await _drop(connection, tables, retention)
+            if self._retention is not None:
+                await _drop(connection, SAMPLED, await _border(connection, self._retention))
+            if self._audit_retention is not None:
+                before = await _border(connection, self._audit_retention)
+                await _drop_audit(connection, before, self._secret)
             self._made = await partitions.made(connection)
 
 
@@ -68,8 +75,23 @@ async def kept_since(connection: Connection, retention: timedelta | None) -> dat
     return instant(kept_from((await ledger.now(connection)).timestamp(), seconds))
 
 
-async def _drop(connection: Connection, tables: Iterable[str], retention: timedelta) -> None:
-    before = (await kept_since(connection, retention + MARGIN)).date()
+async def _border(connection: Connection, retention: timedelta) -> datetime:
+    """Return the start of the oldest month that stays."""
+    return await kept_since(connection, retention + MARGIN)
+
+
+async def _drop_audit(connection: Connection, before: datetime, secret: str) -> None:
+    """Drop months of the log: first is signed what each chain comes to there, last go their links."""
+    if await partitions.are_older(connection, *AUDIT, before.date()):
+        now = await ledger.now(connection)
+        signed = await chain.checkpoint(connection, secret, before, now)
+        log.info("signed what %d chains of the audit log come to before %s", signed, before.date())
+    await _drop(connection, AUDIT, before)
+    await chain.drop_links(connection)
+
+
+async def _drop(connection: Connection, tables: Iterable[str], border: datetime) -> None:
+    before = border.date()
     try:
         while dropped := await partitions.drop(connection, tables, before):
             log.info("dropped %s: older than their retention", ", ".join(dropped))

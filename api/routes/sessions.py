@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Request
 
 from api import caller, problems, routing
+from api.about import client
 from api.answers import answers
 from api.asking import refused
 from api.auth.signed import BadTokenError
@@ -17,7 +18,7 @@ from storage.entities import signing_in
 from storage.entities.signing_in import SignedIn
 from storage.errors import IdentityRefusedError, InvitationGoneError
 from storage.reading import people
-from storage.tenancy import Claims, Identity
+from storage.tenancy import About, Claims, Identity
 
 router = routing.open_router("/v1", "signing in")
 
@@ -44,7 +45,7 @@ async def create_session(request: Request, body: SignIn) -> object:
     """
     services = of(request)
     identity = await _identity(request, services, body)
-    wanted, signed = await _signed_in(services, identity, body)
+    wanted, signed = await _signed_in(services, identity, body, client(request))
     places = _places(signed)
     chosen = _chosen(signed, wanted)
     if isinstance(chosen, Kind):
@@ -73,13 +74,13 @@ async def _identity(request: Request, services: Services, body: SignIn) -> Ident
 
 
 async def _signed_in(
-    services: Services, identity: Identity, body: SignIn
+    services: Services, identity: Identity, body: SignIn, about: About
 ) -> tuple[str | UUID | None, SignedIn]:
     """Return what organisation is asked for, and who signed in."""
     wanted: str | UUID | None = body.organization
     try:
         if body.invitation_id is not None:
-            wanted = await signing_in.accept(services.sessions, identity, body.invitation_id)
+            wanted = await signing_in.accept(services.sessions, identity, body.invitation_id, about)
         return wanted, await signing_in.sign_in(services.sessions, identity)
     except IdentityRefusedError as error:
         raise ProblemError(

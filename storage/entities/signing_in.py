@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.errors import IdentityRefusedError, InvitationGoneError
-from storage.tenancy import Identity, TenantSessions
+from storage.tenancy import UNSAID, About, Identity, TenantSessions
 
 _REFUSALS = {"AG005": InvitationGoneError, "AG006": IdentityRefusedError}
 
@@ -66,23 +66,27 @@ async def sign_in(sessions: TenantSessions, identity: Identity) -> SignedIn:
         )
 
 
-async def accept(sessions: TenantSessions, identity: Identity, invitation_id: UUID) -> UUID:
+async def accept(
+    sessions: TenantSessions, identity: Identity, invitation_id: UUID, about: About = UNSAID
+) -> UUID:
     """Make the identity's user a member by the invitation, and return the organisation's id.
 
     Raises:
         InvitationGoneError: it is not there, not for this e-mail, revoked, used or expired.
         IdentityRefusedError: the e-mail is another identity's.
     """
-    async with _session(sessions, identity) as session:
+    async with _session(sessions, identity, about) as session:
         accepted = text("SELECT auth.accept_invitation(:invitation)")
         org_id: UUID = (await session.scalars(accepted, {"invitation": invitation_id})).one()
         return org_id
 
 
 @asynccontextmanager
-async def _session(sessions: TenantSessions, identity: Identity) -> AsyncIterator[AsyncSession]:
+async def _session(
+    sessions: TenantSessions, identity: Identity, about: About = UNSAID
+) -> AsyncIterator[AsyncSession]:
     try:
-        async with sessions.open(identity) as session:
+        async with sessions.open(identity, about=about) as session:
             yield session
     except DBAPIError as error:
         refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", ""))

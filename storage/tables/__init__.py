@@ -2,7 +2,7 @@
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
-from storage.tables.audit import AuditLog
+from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
 from storage.tables.base import Base
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
@@ -37,7 +37,12 @@ __all__ = [
     "DeadLetter",
     "DetectorState",
     "DivergenceReport",
+    "AuditChain",
+    "AuditCheckpoint",
+    "AuditHead",
+    "AuditLink",
     "Evidence",
+    "AuditPending",
     "ExclusionWindow",
     "HolidayCalendar",
     "IdempotencyKey",
