@@ -17,6 +17,10 @@ class People(Requests):
         """Change one's own name, whatever it is now."""
         return cast("Me", self._patch("/me", None, {"full_name": full_name}))
 
+    def erase_me(self) -> None:
+        """Erase oneself, in all organisations and for ever."""
+        self._delete("/me", None)
+
     def organization(self) -> Organization:
         """The organisation of the token."""
         return cast("Organization", self._get("/organization"))

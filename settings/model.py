@@ -137,6 +137,25 @@ class Settings(BaseSettings):
         ge=timedelta(days=35),
         description="months of the audit log wholly further back are dropped, at least 35d; unset: never",
     )
+    invitation_retention: Duration = Field(
+        timedelta(days=90),
+        alias="AUGENTIS_INVITATION_RETENTION",
+        ge=timedelta(days=30),
+        description="invitations are forgotten this long after they ended, at least 30d",
+    )
+    execution_retention: Duration | None = Field(
+        None,
+        alias="AUGENTIS_EXECUTION_RETENTION",
+        ge=timedelta(days=30),
+        description="error messages of agents are forgotten this long after, at least 30d, what they cost is "
+        "not; unset: never",
+    )
+    execution_timeout: Duration = Field(
+        timedelta(hours=1),
+        alias="AUGENTIS_EXECUTION_TIMEOUT",
+        ge=timedelta(seconds=1),
+        description="an agent's execution has failed when its runner is silent this long",
+    )
     retry_for: Duration = Field(
         timedelta(seconds=60),
         alias="AUGENTIS_RETRY_FOR",
@@ -171,6 +190,13 @@ class Settings(BaseSettings):
         description="requests that a person or key may send to one API process, as in 20/second",
     )
 
+    trusted_proxies: str | None = Field(
+        None,
+        alias="AUGENTIS_TRUSTED_PROXIES",
+        description="addresses or networks of proxies whose X-Forwarded-For the API believes, with commas"
+        " between; unset: none, and the audit log has the address that connects",
+    )
+
     webhook_url: HttpUrl | None = Field(
         None, alias="AUGENTIS_WEBHOOK_URL", description="where alerts are posted (Standard Webhooks)"
     )
@@ -190,13 +216,6 @@ class Settings(BaseSettings):
         le=65535,
         description="where worker and relay serve /metrics for Prometheus; unset: nowhere",
     )
-    trusted_proxies: str | None = Field(
-        None,
-        alias="AUGENTIS_TRUSTED_PROXIES",
-        description="addresses or networks of proxies whose X-Forwarded-For the API believes, with commas"
-        " between; unset: none, and the audit log has the address that connects",
-    )
-
     metrics_host: str = Field(
         "127.0.0.1", alias="AUGENTIS_METRICS_HOST", description="the address that /metrics is served at"
     )

@@ -32,8 +32,11 @@ class Everybody:
 
 
 async def everybody(connection: Connection) -> Everybody:
-    """Return all organisations, projects that are not archived, keys that may publish, and bound topics."""
-    organizations = await connection.fetch("SELECT id FROM organization")
+    """Return all organisations, projects that are not archived, keys that may publish, and bound topics.
+
+    One that is closed is none: what comes for it is of an unknown organisation.
+    """
+    organizations = await connection.fetch("SELECT id FROM organization WHERE closed_at IS NULL")
     projects = await connection.fetch("SELECT org_id, id FROM project WHERE NOT is_archived")
     keys = await connection.fetch(
         """SELECT id, org_id, project_id, secret_sha256, quota FROM machine_key

@@ -64,11 +64,61 @@ class Identity:
         return _text({"identity": asdict(self)}, expires_at)
 
 
-AnyClaims = Claims | KeyClaims | Identity
+@dataclass(frozen=True)
+class Operation:
+    """An operator's command that works on one organisation, and sees no other (ADR 0022).
+
+    With `user_id` it erases that person, unless they belong somewhere.
+    """
+
+    org_id: UUID
+    user_id: UUID | None = None
+
+    def text(self, expires_at: float) -> str:
+        """Return the claims as the database reads them; `expires_at` is epoch seconds."""
+        erases = {"erases": str(self.user_id)} if self.user_id else {}
+        return _text({"operates": str(self.org_id), **erases}, expires_at)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An operator's command that makes one person nobody."""
+
+    user_id: UUID
+
+    def text(self, expires_at: float) -> str:
+        """Return the claims as the database reads them; `expires_at` is epoch seconds."""
+        return _text({"erases": str(self.user_id)}, expires_at)
+
+
+AnyClaims = Claims | KeyClaims | Identity | Operation | Erasure
 
 
 def _text(claims: Mapping[str, object], expires_at: float) -> str:
     return json.dumps({**claims, "db_exp": expires_at})
+
+
+@dataclass(frozen=True)
+class About:
+    """What the audit log tells of a change beside who made it: why, from which address, with what program."""
+
+    rationale: str | None = None
+    ip: str | None = None
+    agent: str | None = None
+
+    def added(self, claims: str) -> str:
+        """Return the claims' text with what is known of this, so that one signature is for both."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps({**json.loads(claims), "client": known}) if known else claims
+
+
+UNSAID = About()
+
+
+def explained(secret: str, about: About, now: float) -> tuple[str, str]:
+    """Return claims that name nobody and say why, with their signature: for an operator's own login."""
+    said = about.added(_text({}, now + LIFE_SECONDS))
+    return said, claims_signature(secret, said)
 
 
 @dataclass(frozen=True)
@@ -100,27 +150,4 @@ class TenantSessions:
                     "read_only": "on" if read_only else "off",
                 },
             )
-@dataclass(frozen=True)
-class About:
-    """What the audit log tells of a change beside who made it: why, from which address, with what program."""
-
-    rationale: str | None = None
-    ip: str | None = None
-    agent: str | None = None
-
-    def added(self, claims: str) -> str:
-        """Return the claims' text with what is known of this, so that one signature is for both."""
-        known = {name: value for name, value in asdict(self).items() if value is not None}
-        return json.dumps({**json.loads(claims), "client": known}) if known else claims
-
-
-UNSAID = About()
-
-
-def explained(secret: str, about: About, now: float) -> tuple[str, str]:
-    """Return claims that name nobody and say why, with their signature: for an operator's own login."""
-    said = about.added(_text({}, now + LIFE_SECONDS))
-    return said, claims_signature(secret, said)
-
-
             yield session

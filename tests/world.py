@@ -36,6 +36,7 @@ class Place:
     report: UUID = field(default_factory=uuid4)
     key: UUID = field(default_factory=uuid4)
     window: UUID = field(default_factory=uuid4)
+    execution: UUID = field(default_factory=uuid4)
     evidence: UUID = field(default_factory=uuid4)
 
 
@@ -115,6 +116,10 @@ def _people(world: World) -> Iterator[Base]:
     yield tables.Organization(id=world.b, name="Beta", slug="beta")
     for name in ("ann", "max", "vic", "fay", "bob", "sam", "cem", "eve"):
         yield tables.User(id=getattr(world, name), email=f"{name}@people.example", full_name=name)
+    # Of one that is gone: no row of it is left but this.
+    yield tables.OrganizationTombstone(
+        org_id=uuid4(), slug_sha256=bytes(32), closed_at=HOUR, deleted_by="owner", finished_at=HOUR
+    )
 
 
 def _memberships(world: World) -> Iterator[Base]:
@@ -179,6 +184,7 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
     )
     yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
     yield from _exclusions(within, user, place.window)
+    yield tables.AgentExecution(**within, id=place.execution, agent_id=1, phase="DISCOVER", queued_by=user)
     yield evidence(place, user, id=place.evidence)
     yield _assumption(place)
     yield from findings(place)

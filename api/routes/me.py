@@ -1,6 +1,7 @@
 from fastapi import Response
 
-from api import etags, routing
+from api import etags, problems, routing
+from api.answers import answers
 from api.caller import Editor, Person, PersonCaller
 from api.etags import IfMatch
 from api.schemas import Me, MeChange, Organization
@@ -21,6 +22,16 @@ async def change_me(caller: Editor, response: Response, expected: IfMatch, body:
     """Change one's own name. The e-mail address is the identity provider's to change."""
     await writing.rename(caller.session, caller.claims.user_id, expected, body.full_name)
     return await _me(caller, response)
+
+
+@router.delete("/me", status_code=204, responses=answers(problems.LAST_ADMIN))
+async def erase_me(caller: Editor, expected: IfMatch) -> None:
+    """Erase oneself, in all organisations and for ever: name, address and sign-in go, memberships end.
+
+    What one wrote and decided stays, as a pseudonym's. Not by a token of one workspace, and not for the last
+    ADMIN of an organisation.
+    """
+    await writing.erase(caller.session, caller.claims.user_id, expected)
 
 
 async def _me(caller: PersonCaller, response: Response) -> Me:

@@ -19,7 +19,14 @@ from storage.tables.machinery import (
 )
 from storage.tables.mapping import OtlpMapping
 from storage.tables.otlp import OtlpPoint, OtlpSeries
-from storage.tables.people import Invitation, Organization, OrganizationMember, User, Workspace
+from storage.tables.people import (
+    Invitation,
+    Organization,
+    OrganizationMember,
+    OrganizationTombstone,
+    User,
+    Workspace,
+)
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
 from storage.tables.telemetry import Telemetry
 
@@ -30,19 +37,19 @@ __all__ = [
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",
+    "AuditChain",
+    "AuditCheckpoint",
+    "AuditHead",
+    "AuditLink",
     "AuditLog",
+    "AuditPending",
     "Base",
     "BatchSeen",
     "CascadeAnalysis",
     "DeadLetter",
     "DetectorState",
     "DivergenceReport",
-    "AuditChain",
-    "AuditCheckpoint",
-    "AuditHead",
-    "AuditLink",
     "Evidence",
-    "AuditPending",
     "ExclusionWindow",
     "HolidayCalendar",
     "IdempotencyKey",
@@ -52,6 +59,7 @@ __all__ = [
     "ModelPrice",
     "Organization",
     "OrganizationMember",
+    "OrganizationTombstone",
     "OtlpMapping",
     "OtlpPoint",
     "OtlpSeries",

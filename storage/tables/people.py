@@ -3,14 +3,19 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables.base import Base, CreatedAt, IdKey, Version, length, one_of
+from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, Version, length, one_of
 
 TIERS = ("BASIC", "PRO", "ENTERPRISE")
 ROLES = ("ADMIN", "MEMBER", "VIEWER")
 AUTH_PROVIDERS = ("supabase", "google", "github")
+ERASED_NAME = "Erased user"
+ERASED = (
+    f"erased_at IS NULL OR (auth_provider_id IS NULL AND full_name = '{ERASED_NAME}'"
+    " AND email = 'erased-' || id::text || '@invalid.invalid')"
+)
 EMAIL = "email ~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$'"
 
 
@@ -18,6 +23,7 @@ class Organization(Base):
     """The tenant. Its limits follow from its tier; NULL is unlimited.
 
     `alarms_per_year` is what all its live assumptions together may raise falsely; each has an equal share.
+    One with `closed_at` is being deleted: nobody is a member any more, and workers know it no more.
     """
 
     __tablename__ = "organization"
@@ -44,14 +50,19 @@ class Organization(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     version: Mapped[Version]
+    closed_at: Mapped[datetime | None]
 
 
 class User(Base):
-    """A person. What a person may do stands in their memberships."""
+    """A person. What a person may do stands in their memberships.
+
+    Who was erased (`erased_at`) is a pseudonym that their history keeps pointing at, and nobody signs in as.
+    """
 
     __tablename__ = "app_user"
     __table_args__ = (
         CheckConstraint(EMAIL, name="email_format"),
+        CheckConstraint(ERASED, name="erased"),
         length("full_name", 2, 100),
         one_of("auth_provider", AUTH_PROVIDERS),
         UniqueConstraint("auth_provider", "auth_provider_id"),
@@ -67,6 +78,7 @@ class User(Base):
     updated_at: Mapped[CreatedAt]
     last_login_at: Mapped[datetime | None]
     version: Mapped[Version]
+    erased_at: Mapped[datetime | None]
 
 
 class OrganizationMember(Base):
@@ -129,3 +141,23 @@ class Workspace(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     version: Mapped[Version]
+
+
+class OrganizationTombstone(Base):
+    """What is left of an organisation that was deleted: that it was, when, by which login.
+
+    `slug_sha256` finds it by its slug, which is free again. `audit_sequence` and `audit_hash` are the end of
+    its audit chain. `finished_at` is None as long as its log is not gone.
+    """
+
+    __tablename__ = "organization_tombstone"
+    __table_args__ = (CheckConstraint("octet_length(slug_sha256) = 32", name="slug_sha256"),)
+
+    org_id: Mapped[OrgKey]
+    slug_sha256: Mapped[bytes]
+    closed_at: Mapped[datetime]
+    deleted_at: Mapped[CreatedAt]
+    deleted_by: Mapped[str]
+    audit_sequence: Mapped[int | None] = mapped_column(BigInteger)
+    audit_hash: Mapped[bytes | None]
+    finished_at: Mapped[datetime | None]

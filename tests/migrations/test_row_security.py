@@ -5,13 +5,15 @@ from urllib.parse import urlsplit
 from tests.databases import Database
 
 # design.md, Tenancy: the tables that are no tenant's.
-NO_ORG_ID = {"app_user", "organization", "partition_ledger"}
+CATALOGUE = {"agent", "agent_tool", "model_price"}
+NO_ORG_ID = {"app_user", "organization", "partition_ledger", *CATALOGUE}
 NO_ROW_SECURITY = {"alembic_version"}
 KEYS_WITHOUT_ORG = {
     "pk_app_user",
     "uq_app_user_email",
     "uq_app_user_auth_provider_auth_provider_id",
     "pk_organization",
+    *("pk_agent", "uq_agent_name", "pk_agent_tool", "pk_model_price"),
     "uq_organization_slug",
     "pk_partition_ledger",
     # Kafka's names are the installation's: two tenants never share a topic.
@@ -28,6 +30,9 @@ OURS = (
     "augentis_registrar",
     "augentis_auditor",
     "augentis_messenger",
+    "augentis_dispatcher",
+    "augentis_archivist",
+    "augentis_eraser",
     "augentis_assessor",
 )
 KEEPER = "augentis_keeper"
@@ -83,7 +88,10 @@ async def test_what_the_api_may_touch_is_bound_to_the_tokens_organisation(databa
         f"""SELECT relname FROM pg_class
             WHERE {TABLES} AND has_any_column_privilege('augentis_api', oid, 'SELECT')""",
     )
-    assert set(touched) - set(bound) == {("app_user",), ("alembic_version",)}
+    assert set(touched) - set(bound) == {
+        *{("app_user",), ("alembic_version",)},
+        *((table,) for table in CATALOGUE),
+    }
 
 
 async def test_the_apis_policies_ask_once_a_statement(database: Database):
@@ -118,7 +126,7 @@ async def test_org_id_leads_every_foreign_key_but_those_to_people(database: Data
            WHERE k.contype = 'f'""",
     )
     assert len(keys) > 20
-    assert {target for _, target, first in keys if first != "org_id"} == {"app_user"}
+    assert {target for _, target, first in keys if first != "org_id"} == {"app_user", "agent"}
 
 
 async def test_org_id_is_there_and_never_null(database: Database):

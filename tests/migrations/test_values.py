@@ -32,6 +32,7 @@ def numbers(column: str, least: int, most: int) -> tuple[list[str], list[str]]:
     ]
 
 
+PHASES = "DISCOVER DEFINE DESIGN DEVELOP DEPLOY"
 TIERS = "E0 E1 E2 E3 E4"
 ROLES = "ADMIN MEMBER VIEWER"
 METRICS = "feature_usage retention crash_rate latency_p50 error_rate user_adoption"
@@ -39,6 +40,11 @@ DIVERGENCES = "PERSONA_MISMATCH FEATURE_ADOPTION_MISS PRICING_ELASTICITY_MISS LA
 ARTIFACTS = (
     "PROBLEM PERSONA MARKET_RESEARCH PRD POSITIONING PRICING GTM ARCHITECTURE WIREFRAME PROTOTYPE API_SPEC"
     " DB_SCHEMA CODE_BACKEND CODE_FRONTEND TEST_SUITE DEPLOYMENT_PLAN"
+)
+STARTED = "started_at = now(), seen_at = now(), claimed_by = id"
+ENDED = (
+    f"{STARTED}, completed_at = now(), tokens_input = 1, tokens_output = 1, model_used = 'gpt-4',"
+    " input_per_million = 30, output_per_million = 60, cost_usd = 0.00009"
 )
 SUBMITTED = "submitted_at = now(), submitted_by = created_by"
 APPROVED = "approved_at = now(), approved_by = created_by"
@@ -52,6 +58,7 @@ FIRST = "(SELECT min({0}::text)::uuid FROM evidence)"
 SAME_ARTIFACT = ", ".join(
     f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id", "artifact_id")
 )
+SAME_PROJECT = ", ".join(f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id"))
 NOT_APPROVED = "approved_at = NULL, approved_by = NULL"
 EMAILS = (
     ["email = 'a@b.c'", "email = 'first.last+tag@sub.example.org'"],
@@ -64,6 +71,20 @@ EMAILS = (
         "email = '@b.c'",
     ],
 )
+
+
+def erased(**wrong: str) -> str:
+    """What is set of somebody who is erased, but for what is wrong."""
+    right = {"erased_at": "now()", "auth_provider_id": "NULL", "full_name": "'Erased user'"}
+    right |= {"email": "'erased-' || id::text || '@invalid.invalid'"}
+    return ", ".join(f"{column} = {value}" for column, value in (right | wrong).items())
+
+
+def used(read: str, wrote: str, cost: str) -> str:
+    """What is set of an execution that succeeded with these tokens, at this cost."""
+    done = ENDED.replace("tokens_input = 1", read).replace("tokens_output = 1", wrote)
+    return f"status = 'SUCCESS', {done.replace('0.00009', cost)}"
+
 
 # By constraint: what an UPDATE may set and what not.
 CHECKS: dict[str, tuple[list[str], list[str]]] = {
@@ -79,6 +100,14 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "ck_app_user_email_format": EMAILS,
     "ck_app_user_full_name_length": lengths("full_name", 2, 100),
+    "ck_app_user_erased": (
+        [erased(), erased(erased_at="NULL", email="'a@b.c'", full_name="'Ann'", auth_provider_id="'x'")],
+        [erased(email="'a@b.c'"), erased(full_name="'Ann'"), erased(auth_provider_id="'x'")],
+    ),
+    "ck_organization_tombstone_slug_sha256": (
+        ["slug_sha256 = decode(repeat('00', 32), 'hex')"],
+        [f"slug_sha256 = decode(repeat('00', {length}), 'hex')" for length in (0, 31, 33)],
+    ),
     "ck_app_user_auth_provider": words("auth_provider", "supabase google github"),
     "ck_organization_members_role_in_org": words("role_in_org", ROLES),
     "ck_invitation_email_format": EMAILS,
@@ -94,7 +123,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_workspace_name_length": lengths("name", 3, 50),
     "ck_project_name_length": lengths("name", 3, 100),
     "ck_project_problem_statement_length": lengths("problem_statement", 10, 5000),
-    "ck_project_phase": words("phase", "DISCOVER DEFINE DESIGN DEVELOP DEPLOY"),
+    "ck_project_phase": words("phase", PHASES),
     "ck_project_status": words("status", "IN_PROGRESS PASSED CONDITIONAL FAILED"),
     "ck_project_access_role": words("role", "EDITOR COMMENTER VIEWER"),
     "ck_artifact_type": words("type", ARTIFACTS),
@@ -268,6 +297,97 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     "ck_evidence_reviewer": ([REVIEWED], [REVIEWED.split("reviewed_by")[0] + "reviewed_by = created_by"]),
+    "ck_agent_id": numbers("id", 1, 26),
+    "ck_agent_name_length": lengths("name", 3, 100),
+    "ck_agent_phase": words("phase", PHASES),
+    "ck_agent_agent_type": words("agent_type", "VALIDATOR ANALYZER GENERATOR ASSEMBLER"),
+    "ck_agent_model_preference_length": lengths("model_preference", 1, 100),
+    "ck_agent_averages": (
+        ["avg_tokens_input = 0, avg_tokens_output = 0, cost_per_execution_usd = 0"],
+        [f"{column} = -1" for column in ("avg_tokens_input", "avg_tokens_output", "cost_per_execution_usd")],
+    ),
+    "ck_agent_tool_tool_name": (
+        ["tool_name = 'ab'", "tool_name = 'web_search_2'", f"tool_name = '{'x' * 50}'"],
+        [f"tool_name = '{name}'" for name in ("", "a", "Web", "2nd", "web search", "x" * 51)],
+    ),
+    "ck_agent_tool_tool_config": (
+        ["tool_config = '{}'", """tool_config = '{"a": 1}'"""],
+        ["tool_config = '[]'", "tool_config = 'null'", "tool_config = '1'"],
+    ),
+    "ck_model_price_model_length": lengths("model", 1, 100),
+    "ck_model_price_prices": (
+        ["input_per_million = 0, output_per_million = 0", "input_per_million = 999999.999999"],
+        [f"{side}_per_million = {price}" for side in ("input", "output") for price in ("-0.000001", "'NaN'")],
+    ),
+    "ck_agent_execution_phase": words("phase", PHASES),
+    "ck_agent_execution_status": (
+        ["status = 'QUEUED'", f"status = 'RUNNING', {STARTED}", f"status = 'SUCCESS', {ENDED}"]
+        + [f"status = '{status}', {ENDED}, error_message = 'x'" for status in ("FAILED", "RETRIED")],
+        [f"status = '{status}', {ENDED}" for status in ("", "success", "CANCELLED")],
+    ),
+    "ck_agent_execution_started": (
+        [f"status = 'RUNNING', {STARTED}"],
+        [
+            "status = 'RUNNING'",
+            STARTED,
+            f"status = 'RUNNING', {STARTED.replace('claimed_by = id', 'claimed_by = NULL')}",
+            f"status = 'RUNNING', {STARTED.replace('seen_at = now()', 'seen_at = NULL')}",
+        ],
+    ),
+    "ck_agent_execution_ended": (
+        [f"status = 'SUCCESS', {ENDED}"],
+        [
+            f"status = 'SUCCESS', {STARTED}",
+            f"status = 'RUNNING', {ENDED}",
+            "cost_usd = 0",
+            "tokens_input = 1",
+            f"status = 'SUCCESS', {ENDED.replace('completed_at = now()', 'completed_at = NULL')}",
+            f"status = 'SUCCESS', {ENDED.replace('cost_usd = 0.00009', 'cost_usd = NULL')}",
+        ],
+    ),
+    "ck_agent_execution_failed": (
+        [f"status = 'FAILED', {ENDED}, error_message = 'x'"],
+        [
+            f"status = 'FAILED', {ENDED}",
+            f"status = 'SUCCESS', {ENDED}, error_message = 'x'",
+            "error_message = 'x'",
+        ],
+    ),
+    "ck_agent_execution_output": (
+        [f"status = 'SUCCESS', {ENDED}, output_artifact_id = id"],
+        [
+            "output_artifact_id = id",
+            f"status = 'FAILED', {ENDED}, error_message = 'x', output_artifact_id = id",
+        ],
+    ),
+    "ck_agent_execution_error_message_length": (
+        [f"status = 'FAILED', {ENDED}, error_message = repeat('ä', {length})" for length in (1, 10000)],
+        [f"status = 'FAILED', {ENDED}, error_message = repeat('ä', {length})" for length in (0, 10001)],
+    ),
+    "ck_agent_execution_tokens": (
+        [used("tokens_input = 0", "tokens_output = 0", "0")],
+        [
+            used("tokens_input = -1", "tokens_output = 1", "0.00003"),
+            used("tokens_input = 2", "tokens_output = -1", "0"),
+        ],
+    ),
+    "ck_agent_execution_cost": (
+        [used("tokens_input = 3", "tokens_output = 1", "0.00015")],
+        [
+            used("tokens_input = 1", "tokens_output = 1", "0.000090000001"),
+            used("tokens_input = 1", "tokens_output = 1", "0"),
+        ],
+    ),
+    "ck_agent_execution_retries": (
+        ["max_retries = 0", "max_retries = 10", "max_retries = 10, retry_count = 10, retry_of = id"],
+        [
+            "max_retries = -1",
+            "max_retries = 11",
+            "max_retries = 2, retry_count = 3, retry_of = id",
+            "retry_count = 1",
+            "retry_of = id",
+        ],
+    ),
     "ck_dead_letter_reason": words(
         "reason",
         "not_json bad_schema unknown_org unknown_project unknown_metric bad_value bad_unit bad_timestamp"
@@ -351,6 +471,22 @@ NEW_ID = "gen_random_uuid()"
 
 # By constraint: what would make two rows alike, and what only seems to.
 UNIQUES: dict[str, tuple[str, str]] = {
+    "uq_agent_name": (
+        "UPDATE agent SET name = 'Market Analyzer' WHERE id = 1",
+        "UPDATE agent SET name = 'Another' WHERE id = 1",
+    ),
+    "uq_agent_execution_org_id_project_id_id": (
+        f"UPDATE agent_execution SET {SAME_PROJECT}, id = {FIRST.format('id')}",
+        f"UPDATE agent_execution SET {SAME_PROJECT}",
+    ),
+    "uq_agent_execution_org_id_project_id_claim_id": (
+        f"UPDATE agent_execution SET {SAME_PROJECT}, claim_id = {FIRST.format('id')}",
+        f"UPDATE agent_execution SET {SAME_PROJECT}, claim_id = id",
+    ),
+    "uq_agent_execution_org_id_retry_of": (
+        f"UPDATE agent_execution SET {SAME_PROJECT}, retry_count = 1, retry_of = {FIRST.format('id')}",
+        f"UPDATE agent_execution SET {SAME_PROJECT}, retry_count = 1, retry_of = id",
+    ),
     "uq_evidence_telemetry": (
         f"UPDATE evidence SET {SAME_ARTIFACT}, source = 'telemetry', {COUNTED}",
         f"UPDATE evidence SET {SAME_ARTIFACT}",
@@ -422,6 +558,7 @@ UNIQUES: dict[str, tuple[str, str]] = {
 }
 # Its primary key begins with the same columns and speaks first.
 SPOKEN_FOR = {
+    "uq_agent_execution_org_id_project_id_id": "pk_agent_execution",
     "uq_artifact_org_id_project_id_id": "pk_artifact",
     "uq_evidence_org_id_project_id_id": "pk_evidence",
 }

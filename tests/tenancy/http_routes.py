@@ -129,6 +129,8 @@ ROUTES = {
     "GET /v1/incidents": _reads(*_LIST),
     "GET /v1/me": _reads_people(*_OWN_LIST),
     "PATCH /v1/me": _reads_people(*_OWN_LIST, body={"full_name": "Renamed"}),
+    # Bob is the last ADMIN of B.
+    "DELETE /v1/me": Row(EVERYBODY - {"ann in a1"}, ("409 last-admin", OK, LOW, LOW, LOW)),
     "GET /v1/organization": _reads(*_LIST),
     "PATCH /v1/organization": _administers_all({"name": "Renamed"}, OK, LOW, LOW),
     "GET /v1/organization/alarm-budget": Row(EVERYBODY - {"ann in a1"}, (OK, OK, LOW, LOW, LOW)),

@@ -27,14 +27,47 @@ MONTHS = {
     *("ensure_batch_weeks(date[])", "drop_batch_weeks(date)"),
 }
 LADDER = {"evidence_rungs_of(uuid,uuid)", "evidence_tier_of(uuid,uuid)"}
+ERASE = "auth.erase_user()"
+ONE_ORGANISATION = {
+    *(
+        "auth.operated_org()",
+        "auth.closed_org()",
+        "auth.export_rows(text,refcursor)",
+        "auth.count_rows(text)",
+    ),
+    *("auth.close_organization()", "auth.delete_rows(text,bigint)", "auth.bury_organization()"),
+    *("auth.note_last_words()", "auth.finish_burial()"),
+}
+FORGET = "forget_executions(timestamp with time zone,integer)"
+RUN = {"auth.run_project()"}
+CATALOGUE = {
+    *("auth.set_agent_active(integer,boolean)", "auth.agents()", "auth.model_prices()"),
+    "auth.set_model_price(text,numeric,numeric,timestamp with time zone)",
+}
+DISPATCH = {
+    *("queue_execution()", "guard_execution()", "start_in_turn()", "queue_retry()"),
+    "price_at(text,timestamp with time zone)",
+}
 EXECUTE = {
+    "augentis_dispatcher": {
+        *("auth.claims()", "auth.uid()", "auth.key_id()", "auth.role_id(text)"),
+        *DISPATCH,
+    },
     "public": set[str](),
-    "augentis_api": CLAIMS | RIGHTS | SIGN_IN | LADDER,
-    "augentis_worker": MONTHS,
-    "augentis_member_reader": CLAIMS | RIGHTS | {"limit_projects()", "keep_an_admin()"},
+    "augentis_archivist": {"auth.claims()", *ONE_ORGANISATION},
+    "augentis_eraser": {"auth.claims()", "auth.erased_user()", "auth.erase_personal(uuid)", ERASE, FORGET},
+    "augentis_api": {"claim_execution(uuid,uuid,uuid)"} | RUN | {ERASE} | CLAIMS | RIGHTS | SIGN_IN | LADDER,
+    "augentis_worker": {FORGET} | MONTHS,
+    "augentis_member_reader": {
+        *RUN,
+        *("auth.closed_org()", "auth.lonely_members()", "limit_projects()", "keep_an_admin()"),
+        *(CLAIMS | RIGHTS),
+    },
     "augentis_operator": {
+        *CATALOGUE,
+        "guard_price()",
         *("auth.create_organization(text,text,text)", "auth.find_member(text,text)"),
-        "auth.set_tier(text,text)",
+        *("auth.set_tier(text,text)", "auth.find_organization(text)", "auth.find_user(text)"),
     },
     "augentis_registrar": {"auth.claims()", *SIGN_IN},
     "augentis_keeper": MONTHS,

@@ -36,7 +36,7 @@ WRITES = {
     "topic_binding",
 }
 APPENDS = {"batch_seen"}
-DELETES = {"partition_ledger", "outbox", "dead_letter", "idempotency_key", "series"} | {
+DELETES = {"partition_ledger", "outbox", "dead_letter", "idempotency_key", "series", "invitation"} | {
     "otlp_series",
     "otlp_point",
     "telemetry",
