@@ -1,17 +1,16 @@
 import asyncio
-import json
 import os
-import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cli.stack import control
-from cli.stack.layout import Layout
-from tests import databases
+from tests import databases, servers
 from tests.databases import Database
 from tests.streaming import system
 from tests.world import World, build
@@ -20,6 +19,9 @@ __all__ = ["system"]
 
 pytest.register_assert_rewrite("tests.reference")
 
+SERVER = "TEST_DATABASE_SUPERUSER_URL"
+SHARED = pytest.StashKey[Path]()
+
 # A shell that runs us in the background has SIGINT ignored, and our children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -27,28 +29,39 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Our servers have no TLS: to ask for it first is a second connection each time.
+os.environ.setdefault("PGSSLMODE", "disable")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each process that xdist starts where the server is: they share it, and we start and end it."""
+    if SERVER not in os.environ:
+        node.workerinput["postgres"] = str(_shared_home(node.config))
+
+
+def _shared_home(config: pytest.Config) -> Path:
+    home = config.stash.get(SHARED, None)
+    if home is None:
+        held = ExitStack()
+        home = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="augentis-tests-")))
+        held.enter_context(servers.embedded(home))
+        config.stash[SHARED] = home
+        config.add_cleanup(held.close)
+    return home
+
 
 @pytest.fixture(scope="session")
-def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def superuser_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server: the one that TEST_DATABASE_SUPERUSER_URL names, or an embedded one."""
-    named = os.environ.get("TEST_DATABASE_SUPERUSER_URL")
-    if named:
-        yield named
-        return
-    layout = Layout(tmp_path_factory.mktemp("stack"))
-    supervisor = control.launch(layout, ["postgres"], os.getpid())
-    try:
-        control.wait_until_running(layout, supervisor, lambda _: None)
-        memory = json.loads((layout.root / "memory.json").read_text())
-        yield (
-            f"postgresql://postgres:{memory['superuser_password']}"
-            f"@127.0.0.1:{memory['postgres_port']}/postgres"
-        )
-    finally:
-        control.bring_down(layout)
-        supervisor.wait(30)
-        for path in control.purge(layout):
-            shutil.rmtree(path, ignore_errors=True)
+    if SERVER in os.environ:
+        yield os.environ[SERVER]
+    elif hasattr(request.config, "workerinput"):
+        yield servers.superuser_url(Path(request.config.workerinput["postgres"]))
+    else:
+        home = tmp_path_factory.mktemp("stack")
+        with servers.embedded(home):
+            yield servers.superuser_url(home)
 
 
 @pytest.fixture(scope="session")

@@ -122,11 +122,14 @@ async def _prepare(server: Database, password: str) -> None:
         await connection.execute(
             f"CREATE ROLE {owner} LOGIN CREATEROLE CREATEDB NOSUPERUSER NOBYPASSRLS PASSWORD '{password}'"
         )
-        version = int(await connection.fetchval("SHOW server_version_num"))
-        there = await connection.fetch("SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)", list(GROUPS))
-        # From 16 on, only who made a role may hand it on; on a shared server another owner made ours.
-        for row in there if version >= PG16 else ():
-            await connection.execute(f"GRANT {row[0]} TO {owner} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+
+
+async def _hand_on_groups(connection: asyncpg.Connection, owner: str) -> None:
+    """From 16 on, only who made a role may hand it on; on a shared server another owner made ours."""
+    version = int(await connection.fetchval("SHOW server_version_num"))
+    there = await connection.fetch("SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)", list(GROUPS))
+    for row in there if version >= PG16 else ():
+        await connection.execute(f"GRANT {row[0]} TO {owner} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
 
 
 async def create(database: Database, template: str | None = None) -> None:
@@ -146,6 +149,7 @@ async def migrated(database: Database, home: Path) -> None:
     """Make and migrate it; one process at a time, since roles are the whole server's."""
     async with database.named("postgres").superuser() as guard:
         await guard.execute("SELECT pg_advisory_lock(1)")
+        await _hand_on_groups(guard, database.owner)
         await create(database)
         await migrate_database(database.settings(home))
 
