@@ -1,10 +1,11 @@
 """What routes answer instead, for the OpenAPI document: each route its own problems, with an example each."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from api import etags, problems
-from api.caller import Editor, Member, Person
+from api.caller import Editor, Member, Person, Runner
+from api.idempotency import idempotent
 from api.problems import MEDIA_TYPE, PREFIX, Kind
 
 Answers = dict[int | str, dict[str, Any]]
@@ -19,8 +20,8 @@ _ANY = (
     problems.ISSUER_AWAY,
 )
 _TOKEN = (problems.NO_TOKEN, problems.BAD_TOKEN, problems.NOT_A_MEMBER, problems.WRONG_WORKSPACE)
-_FOR_PERSONS = {get_args(kind)[1].dependency for kind in (Person, Editor)}
-_FOR_KEYS = {get_args(Member)[1].dependency}
+_FOR_PERSONS = {get_args(kind)[1].dependency for kind in (Person, Editor, Runner)}
+_FOR_KEYS = {get_args(kind)[1].dependency for kind in (Member, Runner)}
 _BODY = (problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -45,9 +46,7 @@ def problem_examples() -> dict[str, dict[str, Any]]:
     return {slug: {"summary": kind.title, "value": _example(kind)} for slug, kind in _KINDS.items()}
 
 
-def usual(
-    methods: Iterable[str], *, takes_body: bool, token: bool, asks: set[Callable[..., Any] | None]
-) -> Iterator[Kind]:
+def usual(*, takes_body: bool, token: bool, asks: set[Callable[..., Any] | None]) -> Iterator[Kind]:
     """Yield what a route answers by what it is, whatever it does; `asks` are its dependencies."""
     yield from _ANY
     yield from _TOKEN if token else ()
@@ -56,7 +55,7 @@ def usual(
         yield problems.ROLE_TOO_LOW
     if asks & _FOR_KEYS:
         yield problems.SCOPE_MISSING
-    if token and "POST" in methods:
+    if idempotent in asks:
         yield problems.IDEMPOTENCY_CONFLICT
     if etags.wanted in asks:
         yield problems.IF_MATCH_REQUIRED

@@ -13,11 +13,13 @@ from api.openapi import document
 from api.rates import Rates
 from api.routes import (
     access,
+    agents,
     artifacts,
     assumptions,
     backtest,
     cascade,
     exclusions,
+    executions,
     health,
     holidays,
     incidents,
@@ -31,6 +33,7 @@ from api.routes import (
     organization,
     projects,
     reports,
+    running,
     series,
     sessions,
     telemetry,
@@ -43,6 +46,7 @@ from settings import Settings
 _ROUTES = (
     *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest),
     *(mapping, telemetry, series),
+    *(agents, executions, running),
     *(reports, incidents, exclusions, holidays),
     *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )

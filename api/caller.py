@@ -90,7 +90,7 @@ async def _person(request: Request, claims: _PersonClaims) -> AsyncIterator[Pers
 
 
 async def _member(request: Request, asker: Asker) -> AsyncIterator[Caller]:
-    claims = _key_claims(asker) if isinstance(asker, KeyLogin) else asker
+    claims = _key_claims(asker, "read") if isinstance(asker, KeyLogin) else asker
     async with of(request).sessions.open(claims, read_only=True) as session:
         if isinstance(asker, KeyLogin):
             yield Caller(session, claims, asker.project_id)
@@ -98,9 +98,9 @@ async def _member(request: Request, asker: Asker) -> AsyncIterator[Caller]:
             yield await standing(session, asker)
 
 
-def _key_claims(login: KeyLogin) -> KeyClaims:
-    if "read" not in login.scopes:
-        raise ProblemError(problems.SCOPE_MISSING, "this asks for a key with scope `read`")
+def _key_claims(login: KeyLogin, scope: str) -> KeyClaims:
+    if scope not in login.scopes:
+        raise ProblemError(problems.SCOPE_MISSING, f"this asks for a key with scope `{scope}`")
     return KeyClaims(login.key_id, login.org_id)
 
 
@@ -127,6 +127,8 @@ Member = Annotated[Caller, Depends(_member, scope="function")]
 Person = Annotated[PersonCaller, Depends(_person, scope="function")]
 # Writes: persons only, of any role; what the role may is the route's to ask, or the database's to judge.
 Editor = Annotated[PersonCaller, Depends(_editor, scope="function")]
+# Runs agents: a machine key with scope `run`, or a person; whether they may is the database's to judge.
+Runner = Annotated[Caller, Depends(_runner, scope="function")]
 
 
 async def _admin(caller: Editor) -> PersonCaller:

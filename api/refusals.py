@@ -20,6 +20,11 @@ _OURS: Mapping[str, Kind] = {
     "AG005": problems.INVITATION_GONE,
     "AG006": problems.IDENTITY_REFUSED,
     "AG007": problems.CIRCLE,
+    "AG020": problems.EXECUTION_STEP,
+    "AG021": problems.RETRIES_USED,
+    "AG022": problems.OUT_OF_TURN,
+    "AG023": problems.UNKNOWN_MODEL,
+    "AG024": problems.AGENT_INACTIVE,
 }
 _PRIVILEGE = "42501"
 _UNIQUE = "23505"
@@ -54,6 +59,10 @@ MISSING: Mapping[str, Missing] = {
     "fk_project_org_id_workspace_id": Missing("workspace_id", "workspace"),
     "fk_machine_key_org_id_project_id": Missing("project_id", "project"),
     "fk_project_access_org_id_user_id": Missing("user_id", "member"),
+    "fk_agent_execution_agent_id": Missing("agent_id", "agent"),
+    "fk_agent_execution_org_id_project_id_output_artifact_id": Missing(
+        "output_artifact_id", "artifact in this project"
+    ),
     "fk_artifact_dependency_org_id_project_id_depends_on_id": Missing(
         "depends_on_id", "artifact in this project"
     ),

@@ -45,7 +45,6 @@ class OpenRoute(APIRoute):
             **{**more, "max_body_size": MAX_BYTES},
         )
         kinds = usual(
-            methods,
             takes_body=self.body_field is not None,
             token=self.asks_for_a_token,
             asks=set(_calls(self.dependant)),
@@ -100,6 +99,14 @@ class Route(OpenRoute):
         return handle
 
 
+class RunnersRoute(Route):
+    """A route for machines as well: what is sent again is recognised by what it says, not by a header."""
+
+    def rules(self, methods: set[str]) -> list[Callable[..., Any]]:
+        """Leave the key of a POST out: answers are kept for people alone."""
+        return [rule for rule in super().rules(methods) if rule is not idempotent]
+
+
 def open_router(prefix: str, tag: str) -> APIRouter:
     """Return a router whose routes may be asked without a token."""
     return APIRouter(prefix=prefix, tags=[tag], route_class=OpenRoute)
@@ -108,6 +115,11 @@ def open_router(prefix: str, tag: str) -> APIRouter:
 def router(prefix: str, tag: str) -> APIRouter:
     """Return a router whose routes ask for a token."""
     return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
+
+
+def runners_router(prefix: str, tag: str) -> APIRouter:
+    """Return a router whose routes ask for a token, a machine's or a person's."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=RunnersRoute)
 
 
 def _not_modified(request: Request, response: Response) -> Response:

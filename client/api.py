@@ -1,6 +1,7 @@
 from types import TracebackType
 from typing import Self
 
+from client.agents import Agents
 from client.artifacts import Artifacts
 from client.exclusions import Exclusions
 from client.findings import Findings
@@ -9,7 +10,7 @@ from client.people import People
 from client.products import Products
 
 
-class Client(Findings, Artifacts, Products, People, Letters, Exclusions):
+class Client(Findings, Artifacts, Products, People, Letters, Exclusions, Agents):
     """Asks the API at `url` with a token or key. Lists are read page by page, as far as they are iterated.
 
     >>> with Client("http://127.0.0.1:8000", token) as augentis:  # doctest: +SKIP

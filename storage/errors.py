@@ -33,6 +33,10 @@ class InvitationGoneError(StorageError):
     """The invitation is not there, not for this e-mail, revoked, used or expired."""
 
 
+class PriceInForceError(StorageError):
+    """A price that is or was in force would change: what comes next is a price of its own."""
+
+
 class NotThereError(StorageError):
     """The row is not there, or not within sight."""
 

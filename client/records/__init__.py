@@ -1,5 +1,13 @@
 """What the API sends, typed; docs/openapi.json has every meaning."""
 
+from client.records.agents import (
+    Agent,
+    AgentDetail,
+    AgentExecution,
+    AgentTool,
+    ClaimedExecution,
+    ModelPrice,
+)
 from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
@@ -36,6 +44,10 @@ from client.records.products import (
 
 __all__ = [
     "AffectedArtifact",
+    "Agent",
+    "AgentDetail",
+    "AgentExecution",
+    "AgentTool",
     "AlarmBudget",
     "Artifact",
     "ArtifactBacktest",
@@ -44,6 +56,7 @@ __all__ = [
     "Assumption",
     "Backtest",
     "CascadeAnalysis",
+    "ClaimedExecution",
     "DeadLetter",
     "Dependency",
     "Detector",
@@ -57,6 +70,7 @@ __all__ = [
     "MadeMachineKey",
     "Me",
     "Member",
+    "ModelPrice",
     "Organization",
     "Project",
     "ProjectAccess",

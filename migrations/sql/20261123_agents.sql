@@ -197,6 +197,8 @@ BEGIN
     IF step <> 'QUEUED -> RUNNING' AND NEW.claim_id IS DISTINCT FROM OLD.claim_id THEN
         RAISE EXCEPTION 'a claim is named as an execution starts' USING ERRCODE = 'AG020';
     END IF;
+    NEW.version := OLD.version;
+    NEW.updated_at := OLD.updated_at;
     -- A word of whoever runs it: not a worker's, who gives it up.
     IF OLD.status = 'RUNNING' AND coalesce(auth.uid(), auth.key_id()) IS NOT NULL THEN
         NEW.seen_at := clock_timestamp();
@@ -207,7 +209,7 @@ BEGIN
         RETURN NEW;
     END IF;
     NEW.version := OLD.version + 1;
-    NEW.updated_at := clock_timestamp();
+    NEW.updated_at := now();
     CASE step
         WHEN 'QUEUED -> RUNNING' THEN
             NEW.started_at := clock_timestamp();
@@ -299,7 +301,7 @@ BEGIN
     END IF;
     BEGIN
         UPDATE public.agent_execution AS e SET status = 'RUNNING', claim_id = claim_execution.claim
-        WHERE e.org_id = claim_execution.org AND e.id = (
+        WHERE e.org_id = claim_execution.org AND e.status = 'QUEUED' AND e.id = (
             SELECT w.id FROM public.agent_execution AS w
             WHERE w.org_id = claim_execution.org AND w.project_id = claim_execution.project AND w.status = 'QUEUED'
             ORDER BY w.created_at, w.id LIMIT 1)
@@ -307,6 +309,12 @@ BEGIN
     EXCEPTION WHEN SQLSTATE 'AG022' THEN
         RETURN NULL;
     END;
+    IF found_id IS NULL AND EXISTS (
+        SELECT FROM public.agent_execution AS w
+        WHERE w.org_id = claim_execution.org AND w.project_id = claim_execution.project AND w.status = 'QUEUED'
+    ) THEN
+        RAISE EXCEPTION 'the executions of this project may be seen and not run' USING ERRCODE = '42501';
+    END IF;
     RETURN found_id;
 END
 $$;
@@ -348,13 +356,18 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     RETURNING p.effective_from
 $$;
 
+CREATE FUNCTION auth.agents() RETURNS SETOF public.agent
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.* FROM public.agent AS a ORDER BY a.id
+$$;
+
 CREATE FUNCTION auth.model_prices() RETURNS SETOF public.model_price
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.* FROM public.model_price AS p ORDER BY p.model, p.effective_from
 $$;
 
 REVOKE ALL ON FUNCTION auth.run_project(), auth.set_agent_active(integer, boolean),
-    auth.set_model_price(text, numeric, numeric, timestamptz), auth.model_prices(),
+    auth.set_model_price(text, numeric, numeric, timestamptz), auth.model_prices(), auth.agents(),
     public.queue_execution(), public.price_at(text, timestamptz), public.guard_execution(), public.start_in_turn(),
     public.queue_retry(), public.claim_execution(uuid, uuid, uuid), public.guard_price() FROM PUBLIC;
 SET LOCAL row_security = off;

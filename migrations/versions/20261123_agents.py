@@ -29,6 +29,7 @@ OWNERS = {
         "auth.set_agent_active(integer, boolean)",
         "auth.set_model_price(text, numeric, numeric, timestamptz)",
         "auth.model_prices()",
+        "auth.agents()",
         "public.guard_price()",
     ),
     DISPATCHER: (
@@ -43,6 +44,7 @@ OPERATED = (
     "auth.set_agent_active(integer, boolean)",
     "auth.set_model_price(text, numeric, numeric, timestamptz)",
     "auth.model_prices()",
+    "auth.agents()",
 )
 
 MEMBER = "org_id = ANY ((SELECT auth.my_orgs())::uuid[])"

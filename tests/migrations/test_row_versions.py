@@ -16,6 +16,7 @@ EDITS = {
     "project_access": ("role = 'EDITOR'", "role = 'VIEWER'"),
     "machine_key": ("name = 'key'", "name = 'another'"),
     "artifact": ("status = 'DRAFT'", "content = '{}'"),
+    "agent_execution": ("status = 'QUEUED'", "status = 'RUNNING'"),
     "evidence": ("source = 'interview'", "escalation_status = 'IN_REVIEW'"),
 }
 # Their versions are rows.

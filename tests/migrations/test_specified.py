@@ -27,6 +27,15 @@ FIELDS = {
     "divergence_report": """id uuid; org_id uuid; project_id uuid; divergence_type text; artifact_id uuid;
         assumed_value text; actual_value text; assumption_evidence_tier text; telemetry_evidence_tier text;
         tier_delta integer; classification text; detected_at time; created_at time =now()""",
+    "agent_execution": """id uuid; org_id uuid; project_id uuid; agent_id integer; phase text;
+        status text ='QUEUED'; started_at time ?; completed_at time ?; tokens_input integer ?;
+        tokens_output integer ?; cost_usd numeric ?; model_used text ?; output_artifact_id uuid ?;
+        error_message text ?; retry_count integer =0; max_retries integer =3; created_at time =now()""",
+    "agent": """id integer; name text; phase text; agent_type text; description text; system_prompt text;
+        model_preference text; avg_tokens_input integer; avg_tokens_output integer;
+        cost_per_execution_usd numeric; is_active boolean =true; created_at time =now();
+        updated_at time =now()""",
+    "agent_tool": "agent_id integer; tool_name text; tool_config jsonb",
     "evidence": """id uuid; org_id uuid; project_id uuid; artifact_id uuid; evidence_tier text; source text;
         confidence_score integer; evidence_count integer; url_or_reference text ?; created_by uuid ?;
         reviewed_by uuid ?; created_at time =now(); reviewed_at time ?; escalation_status text ='NONE'""",

@@ -175,8 +175,8 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_assumption_shadow_days": numbers("shadow_days", 0, 365),
     "ck_machine_key_name_length": lengths("name", 1, 100),
     "ck_machine_key_scopes": (
-        ["scopes = '{publish}'", "scopes = '{read}'", "scopes = '{read,publish}'"],
-        ["scopes = '{}'", "scopes = '{write}'", "scopes = '{read,read,publish}'"],
+        ["scopes = '{publish}'", "scopes = '{read}'", "scopes = '{run,read,publish}'"],
+        ["scopes = '{}'", "scopes = '{write}'", "scopes = '{read,read,publish,run}'"],
     ),
     "ck_machine_key_secret_sha256": (
         ["secret_sha256 = sha256('x')"],
@@ -297,7 +297,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     "ck_evidence_reviewer": ([REVIEWED], [REVIEWED.split("reviewed_by")[0] + "reviewed_by = created_by"]),
-    "ck_agent_id": numbers("id", 1, 26),
+    "ck_agent_id": (["id = 1"], ["id = 0", "id = 27"]),
     "ck_agent_name_length": lengths("name", 3, 100),
     "ck_agent_phase": words("phase", PHASES),
     "ck_agent_agent_type": words("agent_type", "VALIDATOR ANALYZER GENERATOR ASSEMBLER"),

@@ -16,6 +16,7 @@ READS = {
     "otlp_mapping",
     "exclusion_window",
     "holiday_calendar",
+    "agent_execution",
 }
 WRITES = {
     "partition_ledger",

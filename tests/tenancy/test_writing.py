@@ -41,6 +41,8 @@ INSERTS = {
                                    'MIGRATION', 'to another region', :user)""",
     "holiday_calendar": """INSERT INTO holiday_calendar (org_id, id, project_id, holidays, created_by)
                            VALUES (:org, gen_random_uuid(), :project, '[]', :user)""",
+    "agent_execution": """INSERT INTO agent_execution (org_id, id, project_id, agent_id, queued_by)
+                          VALUES (:org, gen_random_uuid(), :project, 1, :user)""",
     "machine_key": """INSERT INTO machine_key
                           (org_id, id, project_id, name, scopes, secret_sha256, created_by)
                       VALUES (:org, gen_random_uuid(), :project, 'mine', '{publish}', sha256('x'), :user)""",
@@ -66,6 +68,8 @@ UPDATES = {
     "assumption": "UPDATE assumption SET superseded_at = now() WHERE org_id = :org AND project_id = :project",
     "exclusion_window": "UPDATE exclusion_window SET removed_at = now(), removed_by = :user"
     " WHERE org_id = :org AND project_id = :project",
+    "agent_execution": "UPDATE agent_execution SET status = 'RUNNING'"
+    " WHERE org_id = :org AND project_id = :project",
     "machine_key": "UPDATE machine_key SET revoked_at = now() WHERE org_id = :org AND project_id = :project",
 }
 DELETES = {
@@ -76,6 +80,7 @@ DELETES = {
 OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_mapping"} | {
     "exclusion_window",
     "holiday_calendar",
+    "agent_execution",
 }
 EDITORS = {"ann", "sam", "max", "ann in a1"}
 # An ADMIN is one everywhere; a role in the project stands in place of a MEMBER's or VIEWER's.
@@ -100,6 +105,8 @@ ALLOWED = {
     ("exclusion_window", "insert"): OF_PROJECT,
     ("exclusion_window", "update"): OF_PROJECT,
     ("holiday_calendar", "insert"): OF_PROJECT,
+    ("agent_execution", "insert"): OF_PROJECT,
+    ("agent_execution", "update"): OF_PROJECT,
     ("machine_key", "insert"): ADMINS,
     ("machine_key", "update"): ADMINS,
     ("project_access", "insert"): ADMINS,
