@@ -20,6 +20,7 @@ from api.routes import (
     cascade,
     exclusions,
     executions,
+    gates,
     health,
     holidays,
     incidents,
@@ -44,7 +45,7 @@ from api.services import services
 from settings import Settings
 
 _ROUTES = (
-    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest),
+    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest, gates),
     *(mapping, telemetry, series),
     *(agents, executions, running),
     *(reports, incidents, exclusions, holidays),

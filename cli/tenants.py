@@ -19,7 +19,7 @@ from cli.acting import Rationale
 from cli.applying.file import ApplyFile, read_file
 from cli.applying.mistakes import FileMistakesError
 from cli.applying.run import AppliedProject, apply_file
-from cli.applying.summary import report
+from cli.applying.summary import report, warn
 from cli.exits import CommandError
 from cli.sessions import tenant_sessions
 from settings import Settings, parse_duration
@@ -144,6 +144,7 @@ async def apply(
             print(f"{file}: {mistake}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
     report(claims.org_id, applied, as_json=json_)
+    warn(content, applied)
 
 
 async def _apply(

@@ -19,6 +19,7 @@ DEFINERS = (
     "augentis_keeper",
     "augentis_auditor",
     "augentis_messenger",
+    "augentis_gatekeeper",
     "augentis_redactor",
     "augentis_archivist",
     "augentis_eraser",

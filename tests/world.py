@@ -38,6 +38,7 @@ class Place:
     window: UUID = field(default_factory=uuid4)
     execution: UUID = field(default_factory=uuid4)
     evidence: UUID = field(default_factory=uuid4)
+    gate: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,9 @@ async def build(database: Database) -> World:
                 session.add(row)
                 # One by one: the models name their foreign keys, not their relationships.
                 await session.flush()
+        # Without triggers: nobody reviewed what these rest on, and no project follows them.
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.add_all(row for named in _named_places(world) for row in _gate(named, world.sam))
     return world
 
 
@@ -220,6 +224,42 @@ def evidence(place: Place, author: UUID, **more: object) -> tables.Evidence:
             **more,
         }
     )
+
+
+def indicators(count: int, total: int) -> list[dict[str, object]]:
+    """Return `count` indicators whose scores come to `total`."""
+    each, more = divmod(total, count)
+    return [{"name": f"indicator_{n}", "score": each + (n < more)} for n in range(count)]
+
+
+def _gate(named: tuple[str, Place, UUID], reviewer: UUID) -> Iterator[Base]:
+    """A decision that leaves the project where it is; its code has evidence for E2, and the tier E0."""
+    _, place, user = named
+    yield evidence(
+        place,
+        user,
+        artifact_id=place.code,
+        source="market_research",
+        url_or_reference="a study",
+        escalation_status="ESCALATED",
+        reviewed_by=reviewer,
+        reviewed_at=HOUR,
+    )
+    of = {"org_id": place.org, "project_id": place.project, "gate_decision_id": place.gate}
+    yield tables.PhaseGateDecision(
+        org_id=place.org,
+        id=place.gate,
+        project_id=place.project,
+        phase="VRC",
+        score=60,
+        target_threshold=76,
+        indicators=indicators(20, 1200),
+        decided_by=user,
+        rationale="not yet",
+        decided_at=HOUR,
+    )
+    yield tables.GateArtifact(**of, artifact_id=place.code, evidence_tier="E2")
+    yield tables.GateEvidence(**of, evidence_id=place.evidence)
 
 
 def _assumption(place: Place) -> Base:

@@ -34,6 +34,16 @@ from api.schemas.findings import (
     Series,
     Telemetry,
 )
+from api.schemas.gates import (
+    Gate,
+    GateArtifact,
+    GateDecision,
+    GateDecisionDetail,
+    GateOverride,
+    Gates,
+    Indicator,
+    NewGateDecision,
+)
 from api.schemas.incidents import Incident
 from api.schemas.keys import (
     MachineKey,
@@ -92,8 +102,15 @@ __all__ = [
     "DivergenceReportDetail",
     "ExclusionWindow",
     "Failure",
+    "Gate",
+    "GateArtifact",
+    "GateDecision",
+    "GateDecisionDetail",
+    "GateOverride",
+    "Gates",
     "HolidayCalendar",
     "Incident",
+    "Indicator",
     "Invitation",
     "MachineKey",
     "MachineKeyChange",
@@ -108,6 +125,7 @@ __all__ = [
     "NewDependency",
     "NewExclusionWindow",
     "NewExecution",
+    "NewGateDecision",
     "NewInvitation",
     "NewMachineKey",
     "NewProject",

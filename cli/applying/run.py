@@ -14,9 +14,9 @@ from cli.applying.file import ApplyFile, ArtifactEntry, ProjectEntry
 from cli.applying.mistakes import FileMistakesError
 from detectors.assumptions import ContentError
 from storage.database import refusal
-from storage.entities import agreement, approval, artifacts, calendars, projects, workspaces
+from storage.entities import agreement, approval, artifacts, calendars, gates, projects, workspaces
 from storage.entities.artifacts import Name
-from storage.tables import Artifact
+from storage.tables import Artifact, Project
 from storage.tables.product import LIVE_STATUSES
 from storage.tenancy import Claims
 
@@ -38,10 +38,11 @@ class AppliedArtifact:
 
 @dataclass
 class AppliedProject:
-    """A project after the file."""
+    """A project after the file. `phase`: where it is, which its gates alone say once one was decided on."""
 
     name: str
     id: UUID
+    phase: str
     change: Change
     artifacts: list[AppliedArtifact] = field(default_factory=list)
 
@@ -77,7 +78,7 @@ class _ProjectRun:
     rests_on: dict[Name, set[Name]] = field(default_factory=dict)
 
     async def apply(self) -> AppliedProject:
-        project_id, change = await self._project()
+        project_id, phase, change = await self._project()
         self.latest = await artifacts.latest(self.session, self.claims.org_id, project_id)
         await self._read_lineage()
         mistakes = list(plan.unknown(self.place, self.entry, self.rests_on))
@@ -87,7 +88,7 @@ class _ProjectRun:
         await self._agree(done)
         await self._relink()
         return AppliedProject(
-            self.entry.name, project_id, change, [done[entry.key] for entry in self.entry.artifacts]
+            self.entry.name, project_id, phase, change, [done[entry.key] for entry in self.entry.artifacts]
         )
 
     def _order(self) -> list[ArtifactEntry]:
@@ -96,7 +97,7 @@ class _ProjectRun:
         except plan.CircleError as error:
             raise FileMistakesError([str(error)]) from error
 
-    async def _project(self) -> tuple[UUID, Change]:
+    async def _project(self) -> tuple[UUID, str, Change]:
         """Find or make the project, and hold it: files applied at once wait for each other."""
         entry, org_id = self.entry, self.claims.org_id
         made = None if await projects.named(self.session, org_id, entry.name) else await self._make_project()
@@ -108,12 +109,21 @@ class _ProjectRun:
         project = await projects.locked(self.session, org_id, found[0].id)
         given = {
             name: value
-            for name in ("description", "problem_statement", "phase")
+            for name in ("description", "problem_statement")
             if (value := getattr(entry, name)) is not None
         }
         changed = await projects.change(self.session, self.claims, project, **given)
         changed |= await self._holidays(project.id)
-        return project.id, "created" if made else "changed" if changed else "unchanged"
+        moved = await self._moves(project)
+        phase = str(entry.phase) if moved else project.phase
+        return project.id, phase, "created" if made else "changed" if changed or moved else "unchanged"
+
+    async def _moves(self, project: Project) -> bool:
+        """Say where the project stands, which is taken until a gate was decided on; tell whether it moved."""
+        phase = self.entry.phase
+        if phase is None or phase == project.phase:
+            return False
+        return await gates.declare_phase(self.session, project.id, phase)
 
     async def _holidays(self, project_id: UUID) -> bool:
         """Put the calendar, unless the file says what it said when it was put: its days then stay."""

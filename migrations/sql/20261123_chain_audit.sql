@@ -45,6 +45,7 @@ BEGIN
                     WHEN TG_ARGV[0] = 'Artifact' AND changed.after ->> 'status' = 'APPROVED' THEN 'APPROVE'
                     WHEN TG_ARGV[0] = 'Evidence' AND changed.after ->> 'escalation_status' = 'ESCALATED'
                         THEN 'ESCALATE'
+                    WHEN TG_ARGV[0] = 'PhaseGateDecision' AND changed.after ? 'override_at' THEN 'OVERRIDE'
                     WHEN escalated.raised THEN 'ESCALATE'
                     ELSE 'UPDATE' END AS action,
                CASE WHEN escalated.raised THEN current_setting('augentis.evidence')::jsonb END AS evidence,

@@ -272,6 +272,7 @@ BEGIN
                 WHEN c.new IS NULL THEN 'DELETE'
                 WHEN TG_ARGV[0] = 'Artifact' AND changed.after ->> 'status' = 'APPROVED' THEN 'APPROVE'
                 WHEN TG_ARGV[0] = 'Evidence' AND changed.after ->> 'escalation_status' = 'ESCALATED' THEN 'ESCALATE'
+                WHEN TG_ARGV[0] = 'PhaseGateDecision' AND changed.after ? 'override_at' THEN 'OVERRIDE'
                 WHEN escalated.raised THEN 'ESCALATE'
                 ELSE 'UPDATE' END,
            TG_ARGV[0], (r.part ->> TG_ARGV[1])::uuid, changed.before,

@@ -7,6 +7,7 @@ from storage.tables.base import Base
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
+from storage.tables.gates import GateArtifact, GateEvidence, PhaseGateDecision
 from storage.tables.letters import DeadLetter
 from storage.tables.limits import KeyUsage, Series, SeriesCount, TopicBinding
 from storage.tables.machinery import (
@@ -51,6 +52,8 @@ __all__ = [
     "DivergenceReport",
     "Evidence",
     "ExclusionWindow",
+    "GateArtifact",
+    "GateEvidence",
     "HolidayCalendar",
     "IdempotencyKey",
     "Invitation",
@@ -66,6 +69,7 @@ __all__ = [
     "Outbox",
     "Partial",
     "PartitionLedger",
+    "PhaseGateDecision",
     "Project",
     "ProjectAccess",
     "ProjectClock",

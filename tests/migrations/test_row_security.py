@@ -30,6 +30,7 @@ OURS = (
     "augentis_registrar",
     "augentis_auditor",
     "augentis_messenger",
+    "augentis_gatekeeper",
     "augentis_dispatcher",
     "augentis_archivist",
     "augentis_eraser",

@@ -21,11 +21,13 @@ EDITS = {
 }
 # Their versions are rows.
 NEVER_EDITED = {"otlp_mapping", "holiday_calendar"}
+# Changed once at most, which has a time of its own: tests/rules/test_gates.py.
+OVERRIDDEN = {"phase_gate_decision"}
 
 
 def test_every_table_with_a_version_is_tried():
     versioned = {table.name for table in Base.metadata.sorted_tables if "version" in table.columns}
-    assert versioned - NEVER_EDITED == set(EDITS)
+    assert versioned - NEVER_EDITED - OVERRIDDEN == set(EDITS)
 
 
 @pytest.mark.parametrize("table", EDITS)

@@ -39,6 +39,9 @@ FIELDS = {
     "evidence": """id uuid; org_id uuid; project_id uuid; artifact_id uuid; evidence_tier text; source text;
         confidence_score integer; evidence_count integer; url_or_reference text ?; created_by uuid ?;
         reviewed_by uuid ?; created_at time =now(); reviewed_at time ?; escalation_status text ='NONE'""",
+    "phase_gate_decision": """id uuid; org_id uuid; project_id uuid; phase text; score integer;
+        target_threshold integer; indicators jsonb; decided_by uuid; rationale text; override_by uuid ?;
+        override_reason text ?; created_at time =now(); decided_at time; override_at time ?""",
     "audit_log": """id uuid; org_id uuid; actor_id uuid; action text; resource_type text; resource_id uuid;
         changes_before jsonb ?; changes_after jsonb ?; timestamp time; ip_address text ?; user_agent text ?;
         rationale text ?""",

@@ -59,6 +59,8 @@ SAME_ARTIFACT = ", ".join(
     f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id", "artifact_id")
 )
 SAME_PROJECT = ", ".join(f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id"))
+OVERRIDDEN = "override_at = now(), override_by = decided_by"
+NOT_OVERRIDDEN = "override_at = NULL, override_by = NULL"
 NOT_APPROVED = "approved_at = NULL, approved_by = NULL"
 EMAILS = (
     ["email = 'a@b.c'", "email = 'first.last+tag@sub.example.org'"],
@@ -226,6 +228,32 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
             "country = NULL, subdivision = NULL, first_year = 2026, last_year = 2026",
             "country = NULL, subdivision = 'BY', first_year = NULL, last_year = NULL",
         ],
+    ),
+    "ck_phase_gate_decision_phase": words("phase", "VRC VCD DSP MDP"),
+    "ck_phase_gate_decision_score": numbers("score", 0, 100),
+    "ck_phase_gate_decision_target_threshold": numbers("target_threshold", 50, 100),
+    "ck_phase_gate_decision_indicators": (
+        ["indicators = '[]'"],
+        ["indicators = '{}'", "indicators = 'null'", "indicators = '80'"],
+    ),
+    "ck_phase_gate_decision_rationale_length": lengths("rationale", 3, 2000),
+    "ck_phase_gate_decision_override_reason_length": (
+        [f"{OVERRIDDEN}, override_reason = repeat('ä', {length})" for length in (3, 2000)],
+        [f"{OVERRIDDEN}, override_reason = repeat('ä', {length})" for length in (2, 2001)],
+    ),
+    "ck_phase_gate_decision_override": (
+        [f"{OVERRIDDEN}, override_reason = 'why', score = 75", f"{NOT_OVERRIDDEN}, override_reason = NULL"],
+        [
+            f"{OVERRIDDEN}, override_reason = NULL",
+            f"{NOT_OVERRIDDEN}, override_reason = 'why'",
+            "override_at = now(), override_by = NULL, override_reason = 'why'",
+            "override_at = NULL, override_by = decided_by, override_reason = 'why'",
+            f"{OVERRIDDEN}, override_reason = 'why', score = 76",
+        ],
+    ),
+    "ck_gate_artifact_evidence_tier": (
+        [f"evidence_tier = '{tier}'" for tier in ("E2", "E3", "E4")],
+        [f"evidence_tier = '{tier}'" for tier in ("E0", "E1", "E5", "e2", "")],
     ),
     "ck_idempotency_key_key_length": lengths("key", 1, 200),
     "ck_telemetry_metric_name": words("metric_name", METRICS),
@@ -551,6 +579,14 @@ UNIQUES: dict[str, tuple[str, str]] = {
         copied("holiday_calendar", id=NEW_ID),
         copied("holiday_calendar", id=NEW_ID, version="t.version + 1"),
     ),
+    "uq_phase_gate_decision_org_id_project_id_id": (
+        "UPDATE phase_gate_decision SET id = (SELECT min(id::text)::uuid FROM phase_gate_decision)",
+        "UPDATE phase_gate_decision SET id = gen_random_uuid()",
+    ),
+    "uq_phase_gate_decision_org_id_project_id_decided_at": (
+        "UPDATE phase_gate_decision SET project_id = org_id",
+        "UPDATE phase_gate_decision SET decided_at = decided_at + interval '1 microsecond'",
+    ),
     "uq_topic_binding_topic": (
         copied("topic_binding", org_id=NEW_ID),
         copied("topic_binding", topic="t.topic || '.more'"),
@@ -561,6 +597,7 @@ SPOKEN_FOR = {
     "uq_agent_execution_org_id_project_id_id": "pk_agent_execution",
     "uq_artifact_org_id_project_id_id": "pk_artifact",
     "uq_evidence_org_id_project_id_id": "pk_evidence",
+    "uq_phase_gate_decision_org_id_project_id_id": "pk_phase_gate_decision",
 }
 
 

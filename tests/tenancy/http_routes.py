@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.tenancy.callers import OUTSIDERS, STRANGERS
+from tests.world import indicators
 
 OK, LOW, GONE, UNKNOWN = "ok", "403 role-too-low", "404 not-found", "422 invalid-request"
 ADMINS = {"ann", "sam"}
@@ -122,6 +123,21 @@ ROUTES = {
     "DELETE /v1/projects/{project_id}/exclusions/{exclusion_id}": _edits(),
     "GET /v1/projects/{project_id}/holidays": _reads(),
     "PUT /v1/projects/{project_id}/holidays": _edits({"days": [{"day": "2026-12-24", "name": "closed"}]}),
+    "GET /v1/gates": _reads(*_LIST),
+    "GET /v1/projects/{project_id}/gate-decisions": _reads(),
+    "POST /v1/projects/{project_id}/gate-decisions": Row(
+        {*ADMINS, "ann in a1", "eve"},
+        (GONE, GONE, GONE, LOW, LOW),
+        {
+            "phase": "VRC",
+            "indicators": indicators(20, 1200),
+            "rationale": "not yet",
+            "artifact_ids": ["{code}"],
+            "evidence_ids": ["{evidence}"],
+        },
+    ),
+    "GET /v1/gate-decisions/{decision_id}": _reads(),
+    "POST /v1/gate-decisions/{decision_id}/override": _administers({"override_reason": "we know better"}),
     "GET /v1/projects/{project_id}/telemetry": _reads(),
     "GET /v1/projects/{project_id}/series": _reads(),
     "GET /v1/divergence-reports": _reads(*_LIST),
@@ -164,6 +180,7 @@ IDS = {
     "report_id": "report",
     "exclusion_id": "window",
     "key_id": "key",
+    "decision_id": "gate",
     "user_id": "member",
     "invitation_id": "invitation",
     "tag_name": "tag",

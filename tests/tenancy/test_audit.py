@@ -23,6 +23,8 @@ from tests.world import World
 ACTIONS = {"insert": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 NOT_AUDITED = {"idempotency_key"}
 """An answer kept for a repetition: machinery."""
+TOLD_TOGETHER = {"phase_gate_decision", "gate_artifact", "gate_evidence"}
+"""A decision, what it rests on and the project that follows: tests/rules/test_gates.py."""
 NEWEST = """SELECT actor_kind, actor_id, actor_name, action, resource_type, resource_id, project_id,
                    changes_before, changes_after
             FROM audit_log WHERE timestamp >= now() ORDER BY timestamp, resource_id"""
@@ -38,7 +40,9 @@ async def fetch(connection: asyncpg.Connection) -> Sequence[asyncpg.Record]:
     return found
 
 
-@pytest.mark.parametrize(("table", "verb"), [case for case in CASES if case[0] not in NOT_AUDITED])
+@pytest.mark.parametrize(
+    ("table", "verb"), [case for case in CASES if case[0] not in NOT_AUDITED | TOLD_TOGETHER]
+)
 async def test_whatever_a_person_changes_is_told_with_who_it_was(world: World, table: str, verb: str):
     statement, place, claims = STATEMENTS[verb][table], world.places["a1"], world.claims("ann")
     async with asking(world.database, claims) as session:

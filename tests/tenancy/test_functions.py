@@ -21,6 +21,7 @@ SIGN_IN = {
     *("auth.key_login(uuid,bytea)", "auth.sign_in()", "auth.accept_invitation(uuid)"),
     *("auth.my_memberships()", "auth.my_invitations()"),
 }
+GATES = {"gates()", "gate_score(text,jsonb)", "declare_phase(uuid,text)"}
 ENSURE = "ensure_partitions(text[],date[])"
 MONTHS = {
     *(ENSURE, "drop_partitions(text[],date,integer)"),
@@ -56,7 +57,7 @@ EXECUTE = {
     "public": set[str](),
     "augentis_archivist": {"auth.claims()", *ONE_ORGANISATION},
     "augentis_eraser": {"auth.claims()", "auth.erased_user()", "auth.erase_personal(uuid)", ERASE, FORGET},
-    "augentis_api": {"claim_execution(uuid,uuid,uuid)"} | RUN | {ERASE} | CLAIMS | RIGHTS | SIGN_IN | LADDER,
+    "augentis_api": GATES | {"claim_execution(uuid,uuid,uuid)"} | RUN | {ERASE} | CLAIMS | RIGHTS | SIGN_IN | LADDER,
     "augentis_worker": {FORGET} | MONTHS,
     "augentis_member_reader": {
         *RUN,
@@ -72,6 +73,10 @@ EXECUTE = {
     "augentis_registrar": {"auth.claims()", *SIGN_IN},
     "augentis_keeper": MONTHS,
     "augentis_messenger": {"tell_detection()"},
+    "augentis_gatekeeper": {
+        *("gates()", "follow_gate()", "gate_rests_on_artifacts()", "declare_phase(uuid,text)"),
+        *("auth.claims()", "auth.uid()", "auth.org_id()", "auth.workspace_id()", "auth.my_role()"),
+    },
     "augentis_assessor": {"auth.claims()", "auth.uid()", *LADDER, "raise_evidence_tier()"},
     "augentis_auditor": {"auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE},
 }

@@ -32,6 +32,9 @@ OF_A_PROJECT = {
     "partial": "project_id",
     "project_clock": "project_id",
     "series": "project_id",
+    "phase_gate_decision": "project_id",
+    "gate_artifact": "project_id",
+    "gate_evidence": "project_id",
     "agent_execution": "project_id",
 }
 OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "organization": "id"}

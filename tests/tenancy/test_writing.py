@@ -1,5 +1,6 @@
 """Who writes what: refused statements beside the same ones allowed."""
 
+import json
 import re
 from uuid import UUID
 
@@ -8,9 +9,15 @@ import pytest
 from storage.tables import Base
 from storage.tenancy import AnyClaims, Claims, Identity, KeyClaims
 from tests.tenancy.asking import asked, asking, changed, of_the_api
-from tests.world import Place, World
+from tests.world import Place, World, indicators
 
 REFUSED = -1
+LOOKED_AT = json.dumps(indicators(20, 1200))
+DECISION = f"""INSERT INTO phase_gate_decision (org_id, id, project_id, phase, indicators, rationale)
+               VALUES (:org, gen_random_uuid(), :project, 'VRC', '{LOOKED_AT}', 'not yet')"""
+RESTS_ON = f"""WITH made AS ({DECISION} RETURNING id)
+               INSERT INTO {{}} (org_id, project_id, gate_decision_id, {{}})
+               SELECT :org, :project, made.id, {{}} FROM made"""
 INSERTS = {
     "workspace": """INSERT INTO workspace (org_id, id, name, created_by)
                     VALUES (:org, gen_random_uuid(), 'Another team', :user)""",
@@ -43,6 +50,9 @@ INSERTS = {
                            VALUES (:org, gen_random_uuid(), :project, '[]', :user)""",
     "agent_execution": """INSERT INTO agent_execution (org_id, id, project_id, agent_id, queued_by)
                           VALUES (:org, gen_random_uuid(), :project, 1, :user)""",
+    "phase_gate_decision": DECISION,
+    "gate_artifact": RESTS_ON.format("gate_artifact", "artifact_id", ":code"),
+    "gate_evidence": RESTS_ON.format("gate_evidence", "evidence_id", ":evidence"),
     "machine_key": """INSERT INTO machine_key
                           (org_id, id, project_id, name, scopes, secret_sha256, created_by)
                       VALUES (:org, gen_random_uuid(), :project, 'mine', '{publish}', sha256('x'), :user)""",
@@ -70,6 +80,8 @@ UPDATES = {
     " WHERE org_id = :org AND project_id = :project",
     "agent_execution": "UPDATE agent_execution SET status = 'RUNNING'"
     " WHERE org_id = :org AND project_id = :project",
+    "phase_gate_decision": "UPDATE phase_gate_decision SET override_reason = 'we know better'"
+    " WHERE org_id = :org AND project_id = :project",
     "machine_key": "UPDATE machine_key SET revoked_at = now() WHERE org_id = :org AND project_id = :project",
 }
 DELETES = {
@@ -86,6 +98,8 @@ EDITORS = {"ann", "sam", "max", "ann in a1"}
 # An ADMIN is one everywhere; a role in the project stands in place of a MEMBER's or VIEWER's.
 OF_PROJECT = EDITORS | {"eve"}
 ADMINS = {"ann", "sam", "ann in a1"}
+# To decide takes a role in the project that says EDITOR, or to be ADMIN.
+DECIDERS = ADMINS | {"eve"}
 # What is her own, whichever token of A she has.
 ANNS = {"ann", "ann in a1", "ann in a2", "a workspace of B in a token of A"}
 ADMINS_OF_ALL = {"ann", "sam"}
@@ -107,6 +121,10 @@ ALLOWED = {
     ("holiday_calendar", "insert"): OF_PROJECT,
     ("agent_execution", "insert"): OF_PROJECT,
     ("agent_execution", "update"): OF_PROJECT,
+    ("phase_gate_decision", "insert"): DECIDERS,
+    ("phase_gate_decision", "update"): ADMINS,
+    ("gate_artifact", "insert"): DECIDERS,
+    ("gate_evidence", "insert"): DECIDERS,
     ("machine_key", "insert"): ADMINS,
     ("machine_key", "update"): ADMINS,
     ("project_access", "insert"): ADMINS,
@@ -165,6 +183,7 @@ def _named_in(statement: str, world: World, place: Place, claims: AnyClaims | No
         "artifact": place.artifact,
         "code": place.code,
         "other": place.other,
+        "evidence": place.evidence,
         "user": claims.user_id if isinstance(claims, Claims) else world.ann,
         "admin": world.ann if in_a else world.bob,
         "member": world.vic if in_a else world.sam,
