@@ -18,6 +18,7 @@ from api.routes import (
     assumptions,
     backtest,
     cascade,
+    evidence,
     exclusions,
     executions,
     gates,
@@ -45,7 +46,7 @@ from api.services import services
 from settings import Settings
 
 _ROUTES = (
-    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest, gates),
+    *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest, evidence, gates),
     *(mapping, telemetry, series),
     *(agents, executions, running),
     *(reports, incidents, exclusions, holidays),

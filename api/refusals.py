@@ -20,6 +20,10 @@ _OURS: Mapping[str, Kind] = {
     "AG005": problems.INVITATION_GONE,
     "AG006": problems.IDENTITY_REFUSED,
     "AG007": problems.CIRCLE,
+    "AG010": problems.EVIDENCE_FROZEN,
+    "AG011": problems.OWN_EVIDENCE,
+    "AG012": problems.NOT_ITS_AUTHOR,
+    "AG013": problems.STATUS_STEP,
     "AG015": problems.EVIDENCE_TOO_LOW,
     "AG016": problems.WRONG_GATE,
     "AG017": problems.NOT_OVERRIDABLE,
@@ -72,6 +76,10 @@ MISSING: Mapping[str, Missing] = {
         "depends_on_id", "artifact in this project"
     ),
 }
+# What a broken CHECK means that no body says alone: the body's field, and what is to be done.
+BROKEN: Mapping[str, tuple[str, str]] = {
+    "ck_evidence_referenced": ("url_or_reference", "this source needs one: where it is to be found"),
+}
 
 
 def problem(error: DBAPIError) -> ProblemError | None:
@@ -90,7 +98,9 @@ def problem(error: DBAPIError) -> ProblemError | None:
             problems.DATABASE_AWAY, "others changed the same things: try again", {"Retry-After": "1"}
         )
     if refused.sqlstate in _BAD_VALUE:
-        return problems.invalid("body", f"a value is not allowed ({refused.constraint or refused.message})")
+        unsaid = ("", f"a value is not allowed ({refused.constraint or refused.message})")
+        field, what = BROKEN.get(refused.constraint, unsaid)
+        return problems.invalid(f"body.{field}".removesuffix("."), what)
     return _broken(refused)
 
 

@@ -39,6 +39,7 @@ class Place:
     execution: UUID = field(default_factory=uuid4)
     evidence: UUID = field(default_factory=uuid4)
     gate: UUID = field(default_factory=uuid4)
+    in_review: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,9 @@ async def build(database: Database) -> World:
     return world
 
 
-def _named_places(world: World) -> Iterator[tuple[str, Place, UUID]]:
+def _named_places(world: World) -> Iterator[tuple[str, Place, UUID, UUID]]:
     for name, place in world.places.items():
-        yield name, place, world.ann if place.org == world.a else world.bob
+        yield name, place, *((world.ann, world.fay) if place.org == world.a else (world.bob, world.sam))
 
 
 def _people(world: World) -> Iterator[Base]:
@@ -149,8 +150,8 @@ def _accesses(world: World) -> Iterator[Base]:
         yield tables.IdempotencyKey(org_id=org, actor_id=admin, key="once", request_sha256=b"")
 
 
-def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
-    name, place, user = named
+def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
+    name, place, user, other = named
     org = {"org_id": place.org}
     within = {**org, "project_id": place.project}
     yield tables.Workspace(**org, id=place.workspace, name=f"Team {name}", created_by=user)
@@ -190,6 +191,7 @@ def _place(named: tuple[str, Place, UUID]) -> Iterator[Base]:
     yield from _exclusions(within, user, place.window)
     yield tables.AgentExecution(**within, id=place.execution, agent_id=1, phase="DISCOVER", queued_by=user)
     yield evidence(place, user, id=place.evidence)
+    yield evidence(place, other, id=place.in_review, source="survey", escalation_status="IN_REVIEW")
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)
@@ -232,9 +234,9 @@ def indicators(count: int, total: int) -> list[dict[str, object]]:
     return [{"name": f"indicator_{n}", "score": each + (n < more)} for n in range(count)]
 
 
-def _gate(named: tuple[str, Place, UUID], reviewer: UUID) -> Iterator[Base]:
+def _gate(named: tuple[str, Place, UUID, UUID], reviewer: UUID) -> Iterator[Base]:
     """A decision that leaves the project where it is; its code has evidence for E2, and the tier E0."""
-    _, place, user = named
+    _, place, user, _ = named
     yield evidence(
         place,
         user,

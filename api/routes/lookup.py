@@ -6,8 +6,8 @@ from api import problems
 from api.caller import Caller
 from api.problems import ProblemError
 from storage.entities import workspaces
-from storage.reading import projects
-from storage.tables import Project
+from storage.reading import artifacts, projects
+from storage.tables import Artifact, Project
 
 
 async def project(caller: Caller, project_id: UUID) -> Project:
@@ -19,6 +19,18 @@ async def project(caller: Caller, project_id: UUID) -> Project:
     found = await projects.one(caller.session, caller.org_id, project_id)
     if found is None:
         raise ProblemError(problems.NOT_FOUND, "there is no such project")
+    return found
+
+
+async def artifact(caller: Caller, artifact_id: UUID) -> Artifact:
+    """Return the artifact version that a path names, without its content.
+
+    Raises:
+        ProblemError: it is not there, or not within the caller's sight.
+    """
+    found = await artifacts.bare(caller.session, caller.org_id, artifact_id)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND, "there is no such artifact")
     return found
 
 

@@ -26,6 +26,7 @@ from api.schemas.artifacts import (
 )
 from api.schemas.backtest import ArtifactBacktest, Backtest, BacktestEvent, NewBacktest
 from api.schemas.cascade import AffectedArtifact, ArtifactCascade
+from api.schemas.evidence import Evidence, EvidenceChange, EvidenceLadder, EvidenceRung, NewEvidence
 from api.schemas.exclusions import ExclusionWindow, HolidayCalendar, NewExclusionWindow
 from api.schemas.findings import (
     CascadeAnalysis,
@@ -100,6 +101,10 @@ __all__ = [
     "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
+    "Evidence",
+    "EvidenceChange",
+    "EvidenceLadder",
+    "EvidenceRung",
     "ExclusionWindow",
     "Failure",
     "Gate",
@@ -123,6 +128,7 @@ __all__ = [
     "NewArtifact",
     "NewBacktest",
     "NewDependency",
+    "NewEvidence",
     "NewExclusionWindow",
     "NewExecution",
     "NewGateDecision",

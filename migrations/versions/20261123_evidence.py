@@ -71,7 +71,8 @@ def _for_api() -> Iterator[str]:
     yield "ALTER TABLE evidence ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
     yield f"GRANT SELECT ON evidence TO {API}"
     # Who reviewed it, when, and how far it is are the database's to say.
-    yield f"GRANT INSERT (org_id, id, project_id, artifact_id, {SAYS}, created_by) ON evidence TO {API}"
+    made = f"org_id, id, project_id, artifact_id, {SAYS}, created_by, version"
+    yield f"GRANT INSERT ({made}) ON evidence TO {API}"
     yield f"GRANT UPDATE ({SAYS}, escalation_status) ON evidence TO {API}"
     yield f"CREATE POLICY members_read ON evidence FOR SELECT TO {API} USING ({MEMBER})"
     yield (

@@ -80,6 +80,12 @@ async def one(session: AsyncSession, org_id: UUID, artifact_id: UUID) -> Whole |
     return None if row is None else Whole(row[0], row[1] or [], row[2] or [])
 
 
+async def bare(session: AsyncSession, org_id: UUID, artifact_id: UUID) -> Artifact | None:
+    """Return the version without its content, if it is there and within sight."""
+    query = select(Artifact).where(Artifact.org_id == org_id, Artifact.id == artifact_id)
+    return (await session.scalars(query.options(defer(Artifact.content)))).one_or_none()
+
+
 def _tagged(org_id: UUID, tag_name: str) -> ColumnElement[bool]:
     return Artifact.id.in_(select(Tag.artifact_id).where(Tag.org_id == org_id, Tag.tag_name == tag_name))
 

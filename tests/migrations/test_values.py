@@ -324,7 +324,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
             f"source = 'telemetry', created_by = NULL, {REVIEWED}",
         ],
     ),
-    "ck_evidence_reviewer": ([REVIEWED], [REVIEWED.split("reviewed_by")[0] + "reviewed_by = created_by"]),
+    "ck_evidence_reviewer": ([REVIEWED], [REVIEWED.replace(SOMEBODY_ELSE, "created_by")]),
     "ck_agent_id": (["id = 1"], ["id = 0", "id = 27"]),
     "ck_agent_name_length": lengths("name", 3, 100),
     "ck_agent_phase": words("phase", PHASES),

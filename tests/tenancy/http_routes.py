@@ -28,6 +28,7 @@ class Row:
     body: Any = None
     ids: dict[str, str] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=lambda: NO_MACHINE)
+    but: dict[str, str] = field(default_factory=dict)
 
     def expected(self) -> dict[str, str]:
         """Return what each caller is answered."""
@@ -36,6 +37,7 @@ class Row:
             **{who: OK if who in self.allowed else LOW for who in EVERYBODY},
             **dict(zip(OUTSIDERS, self.outside, strict=True)),
             **self.machines,
+            **self.but,
         }
 
 
@@ -108,6 +110,21 @@ ROUTES = {
     ),
     "GET /v1/projects/{project_id}/assumptions": _reads(),
     "GET /v1/assumptions/{assumption_id}": _reads(),
+    "GET /v1/artifacts/{artifact_id}/evidence": _reads(),
+    "POST /v1/artifacts/{artifact_id}/evidence": _edits(
+        {"source": "interview", "confidence_score": 80, "evidence_count": 1}
+    ),
+    "GET /v1/artifacts/{artifact_id}/evidence-tier": _reads(),
+    "GET /v1/evidence/{evidence_id}": _reads(),
+    "PATCH /v1/evidence/{evidence_id}": Row(
+        {"ann", "ann in a1"},
+        (GONE, GONE, GONE, LOW, LOW),
+        {"evidence_count": 4},
+        but=dict.fromkeys(("sam", "max", "max, in a2", "eve"), "403 not-its-author"),
+    ),
+    "POST /v1/evidence/{evidence_id}/submit": _edits(),
+    "POST /v1/evidence/{evidence_id}/escalate": _edits(evidence_id="in_review"),
+    "POST /v1/evidence/{evidence_id}/return": _edits(evidence_id="in_review"),
     "GET /v1/projects/{project_id}/otlp-mapping": _reads(),
     "PUT /v1/projects/{project_id}/otlp-mapping": _edits({"defaults": False}),
     "GET /v1/projects/{project_id}/exclusions": _reads(),
@@ -179,6 +196,7 @@ IDS = {
     "assumption_id": "assumption",
     "report_id": "report",
     "exclusion_id": "window",
+    "evidence_id": "evidence",
     "key_id": "key",
     "decision_id": "gate",
     "user_id": "member",

@@ -24,6 +24,7 @@ OF_A_PROJECT = {
     "otlp_mapping": "project_id",
     "exclusion_window": "project_id",
     "holiday_calendar": "project_id",
+    "evidence": "project_id",
     "machine_key": "project_id",
     "telemetry": "project_id",
     "divergence_report": "project_id",

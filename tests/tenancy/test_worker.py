@@ -17,6 +17,7 @@ READS = {
     "exclusion_window",
     "holiday_calendar",
     "agent_execution",
+    "evidence",
 }
 WRITES = {
     "partition_ledger",

@@ -53,6 +53,9 @@ INSERTS = {
     "phase_gate_decision": DECISION,
     "gate_artifact": RESTS_ON.format("gate_artifact", "artifact_id", ":code"),
     "gate_evidence": RESTS_ON.format("gate_evidence", "evidence_id", ":evidence"),
+    "evidence": """INSERT INTO evidence (org_id, id, project_id, artifact_id, source, confidence_score,
+                                         evidence_count, created_by)
+                   VALUES (:org, gen_random_uuid(), :project, :artifact, 'survey', 50, 40, :user)""",
     "machine_key": """INSERT INTO machine_key
                           (org_id, id, project_id, name, scopes, secret_sha256, created_by)
                       VALUES (:org, gen_random_uuid(), :project, 'mine', '{publish}', sha256('x'), :user)""",
@@ -82,6 +85,8 @@ UPDATES = {
     " WHERE org_id = :org AND project_id = :project",
     "phase_gate_decision": "UPDATE phase_gate_decision SET override_reason = 'we know better'"
     " WHERE org_id = :org AND project_id = :project",
+    "evidence": "UPDATE evidence SET escalation_status = 'IN_REVIEW'"
+    " WHERE org_id = :org AND project_id = :project AND escalation_status = 'NONE'",
     "machine_key": "UPDATE machine_key SET revoked_at = now() WHERE org_id = :org AND project_id = :project",
 }
 DELETES = {
@@ -93,6 +98,7 @@ OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_ma
     "exclusion_window",
     "holiday_calendar",
     "agent_execution",
+    "evidence",
 }
 EDITORS = {"ann", "sam", "max", "ann in a1"}
 # An ADMIN is one everywhere; a role in the project stands in place of a MEMBER's or VIEWER's.
@@ -125,6 +131,8 @@ ALLOWED = {
     ("phase_gate_decision", "update"): ADMINS,
     ("gate_artifact", "insert"): DECIDERS,
     ("gate_evidence", "insert"): DECIDERS,
+    ("evidence", "insert"): OF_PROJECT,
+    ("evidence", "update"): OF_PROJECT,
     ("machine_key", "insert"): ADMINS,
     ("machine_key", "update"): ADMINS,
     ("project_access", "insert"): ADMINS,
@@ -227,7 +235,7 @@ async def test_a_role_in_one_project_is_none_in_another(world: World, table: str
     "table",
     [
         *("workspace", "project", "artifact", "otlp_mapping", "exclusion_window", "holiday_calendar"),
-        *("machine_key", "invitation", "idempotency_key"),
+        *("machine_key", "invitation", "idempotency_key", "evidence"),
     ],
 )
 async def test_nobody_writes_in_anothers_name(world: World, table: str):

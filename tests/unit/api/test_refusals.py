@@ -2,28 +2,32 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import ForeignKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Table, UniqueConstraint
 
-from api.refusals import MISSING, TAKEN
+from api.refusals import BROKEN, MISSING, TAKEN
 from storage.tables import Base
 
 WRITTEN = {
     *("organization", "app_user", "organization_members", "invitation", "workspace", "project"),
     *("project_access", "machine_key", "artifact", "tag", "artifact_dependency", "idempotency_key"),
+    "evidence",
 }
 NOT_THE_CALLERS = {
     "uq_organization_slug": "the API sets no slug",
     "uq_app_user_email": "the API sets no e-mail",
     "uq_app_user_auth_provider_auth_provider_id": "auth.sign_in() sets it",
     "uq_artifact_org_id_project_id_type_key_version": "the database gives the version",
+    "uq_evidence_telemetry": "the worker writes what production says",
+    "uq_evidence_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
     "uq_artifact_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
 }
 FROM_THE_TOKEN = {"org_id", "created_by", "last_updated_by", "invited_by", "accepted_by", "actor_id"}
-SET_BY_TRIGGER = {"submitted_by", "approved_by", "deployed_by"}
+SET_BY_TRIGGER = {"submitted_by", "approved_by", "deployed_by", "reviewed_by"}
 FROM_THE_PATH = {
     "fk_project_access_org_id_project_id",
     "fk_artifact_org_id_project_id",
     "fk_tag_org_id_project_id_artifact_id",
+    "fk_evidence_org_id_project_id_artifact_id",
     "fk_artifact_dependency_org_id_project_id_artifact_id",
     "fk_organization_members_user_id",
 }
@@ -60,6 +64,16 @@ def test_every_foreign_key_that_a_body_can_break_names_its_field():
 def test_primary_keys_that_a_caller_chooses_have_their_problem():
     chosen = {f"pk_{name}" for name in ("artifact_dependency", "project_access")}
     assert chosen == {name for name in TAKEN if name.startswith("pk_")}
+
+
+def test_checks_with_words_of_their_own_are_there():
+    checks = {
+        str(each.name)
+        for table in tables()
+        for each in table.constraints
+        if isinstance(each, CheckConstraint)
+    }
+    assert BROKEN.keys() <= checks
 
 
 def test_exceptions_are_constraints_that_are_there():
