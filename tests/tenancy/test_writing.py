@@ -15,9 +15,9 @@ REFUSED = -1
 LOOKED_AT = json.dumps(indicators(20, 1200))
 DECISION = f"""INSERT INTO phase_gate_decision (org_id, id, project_id, phase, indicators, rationale)
                VALUES (:org, gen_random_uuid(), :project, 'VRC', '{LOOKED_AT}', 'not yet')"""
-RESTS_ON = f"""WITH made AS ({DECISION} RETURNING id)
-               INSERT INTO {{}} (org_id, project_id, gate_decision_id, {{}})
-               SELECT :org, :project, made.id, {{}} FROM made"""
+RESTS_ON = """WITH made AS ({} RETURNING id)
+              INSERT INTO {} (org_id, project_id, gate_decision_id, {})
+              SELECT :org, :project, made.id, {} FROM made"""
 INSERTS = {
     "workspace": """INSERT INTO workspace (org_id, id, name, created_by)
                     VALUES (:org, gen_random_uuid(), 'Another team', :user)""",
@@ -51,6 +51,8 @@ INSERTS = {
     "agent_execution": """INSERT INTO agent_execution (org_id, id, project_id, agent_id, queued_by)
                           VALUES (:org, gen_random_uuid(), :project, 1, :user)""",
     "phase_gate_decision": DECISION,
+    "gate_artifact": RESTS_ON.format(DECISION, "gate_artifact", "artifact_id", ":code"),
+    "gate_evidence": RESTS_ON.format(DECISION, "gate_evidence", "evidence_id", ":evidence"),
     "gate_artifact": RESTS_ON.format("gate_artifact", "artifact_id", ":code"),
     "gate_evidence": RESTS_ON.format("gate_evidence", "evidence_id", ":evidence"),
     "evidence": """INSERT INTO evidence (org_id, id, project_id, artifact_id, source, confidence_score,
