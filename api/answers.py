@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from api import etags, problems
-from api.caller import Editor, Member, Person, Runner
+from api.caller import Editor, Leaver, Member, Person, Runner
 from api.idempotency import idempotent
 from api.problems import MEDIA_TYPE, PREFIX, Kind
 
@@ -20,7 +20,7 @@ _ANY = (
     problems.ISSUER_AWAY,
 )
 _TOKEN = (problems.NO_TOKEN, problems.BAD_TOKEN, problems.NOT_A_MEMBER, problems.WRONG_WORKSPACE)
-_FOR_PERSONS = {get_args(kind)[1].dependency for kind in (Person, Editor, Runner)}
+_FOR_PERSONS = {get_args(kind)[1].dependency for kind in (Person, Editor, Leaver, Runner)}
 _FOR_KEYS = {get_args(kind)[1].dependency for kind in (Member, Runner)}
 _BODY = (problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
 

@@ -15,7 +15,7 @@ from api.problems import ProblemError
 from api.services import of
 from storage.entities.keys import KeyLogin
 from storage.reading import people
-from storage.tenancy import Claims, KeyClaims
+from storage.tenancy import Claims, Farewell, KeyClaims
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,12 @@ async def _editor(request: Request, claims: _PersonClaims, about: Told) -> Async
         yield await standing(session, claims)
 
 
+async def _leaver(request: Request, claims: _PersonClaims, about: Told) -> AsyncIterator[PersonCaller]:
+    leaving = Farewell(claims.user_id, claims.org_id, claims.workspace_id)
+    async with of(request).sessions.open(leaving, about=about) as session:
+        yield await standing(session, claims)
+
+
 # `function`: the transaction ends before the response is sent, however slow its reader, and a commit that
 # fails is still an error of the request.
 
@@ -129,6 +135,9 @@ Person = Annotated[PersonCaller, Depends(_person, scope="function")]
 Editor = Annotated[PersonCaller, Depends(_editor, scope="function")]
 # Runs agents: a machine key with scope `run`, or a person; whether they may is the database's to judge.
 Runner = Annotated[Caller, Depends(_runner, scope="function")]
+
+# A person who asks to be erased.
+Leaver = Annotated[PersonCaller, Depends(_leaver, scope="function")]
 
 
 async def _admin(caller: Editor) -> PersonCaller:

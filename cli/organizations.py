@@ -98,6 +98,7 @@ async def delete(
     ] = "60s",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the slug.")] = False,
+    rationale: Rationale = None,
     json_: AsJson = False,
 ) -> None:
     """Delete an organisation and everything of it, for ever; people who are of no other are erased.
@@ -105,18 +106,21 @@ async def delete(
     Killed in the middle, run again, it goes on. What apps go on sending becomes dead letters.
     """
     patience = _duration(settle)
-    async with _named(org) as (acting, named):
+    async with _named(org, rationale) as (acting, named):
         rows = await deletion.counts(acting, named.org_id)
+        topics = await deletion.topics(acting, named.org_id)
         if not json_:
             _say(rows)
         if not dry_run:
             _ask(named, yes=yes)
             people = await _delete(acting, named, patience)
-    told = {"org_id": str(named.org_id), "rows": rows}
+    told = {"org_id": str(named.org_id), "rows": rows, "topics": topics}
     if json_:
         print(json.dumps(told if dry_run else {**told, "erased_people": people}))
     elif not dry_run:
         print(f"deleted organisation {named.org_id}; {people} people erased")
+        for topic in topics:
+            print(f"Kafka still has the topic {topic}, which was its own: delete it there")
 
 
 async def _delete(acting: Operator, named: Named, patience: timedelta) -> int:
@@ -157,7 +161,7 @@ def _duration(text: str) -> timedelta:
 
 
 @asynccontextmanager
-async def _named(org: str) -> AsyncIterator[tuple[Operator, Named]]:
+async def _named(org: str, rationale: str | None = None) -> AsyncIterator[tuple[Operator, Named]]:
     """Yield the operator and the organisation.
 
     Raises:
@@ -165,7 +169,8 @@ async def _named(org: str) -> AsyncIterator[tuple[Operator, Named]]:
         DatabaseUnreachableError: PostgreSQL does not answer, or not to DATABASE_URL's login.
     """
     configured = settings.load()
-    async with operator(configured.need("database_url"), configured.need("secret_key")) as acting:
+    url, secret = configured.need("database_url"), configured.need("secret_key")
+    async with operator(url, secret, About(rationale)) as acting:
         named = await acting.organization(org)
         if named is None:
             raise CommandError(f"there is no organisation {org!r}")

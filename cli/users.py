@@ -7,9 +7,10 @@ import asyncpg
 import typer
 
 import settings
+from cli.acting import Rationale
 from cli.exits import CommandError
 from storage.operating import operator
-from storage.tenancy import Erasure
+from storage.tenancy import About, Erasure
 
 _LAST_ADMIN = "AG002"
 
@@ -31,6 +32,7 @@ async def erase(
     person: Annotated[str, typer.Argument(help="E-mail address or id.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the address.")] = False,
+    rationale: Rationale = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a person nobody, in all organisations: name, address and sign-in are gone, memberships end.
@@ -39,7 +41,8 @@ async def erase(
     last ADMIN of an organisation.
     """
     configured = settings.load()
-    async with operator(configured.need("database_url"), configured.need("secret_key")) as acting:
+    url, secret = configured.need("database_url"), configured.need("secret_key")
+    async with operator(url, secret, About(rationale)) as acting:
         found = await acting.user(person)
         if found is None:
             raise CommandError(f"there is no user {person!r}")

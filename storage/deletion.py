@@ -4,6 +4,7 @@ Each step is a transaction of its own and finds out itself what is left to do: k
 goes on.
 """
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import NamedTuple
@@ -41,6 +42,13 @@ async def counts(operator: Operator, org_id: UUID) -> dict[str, int]:
             table.name: await acting.fetchval("SELECT auth.count_rows($1)", table.name)
             for table in (*leaving.deleted(), *leaving.log())
         }
+
+
+async def topics(operator: Operator, org_id: UUID) -> list[str]:
+    """Return the topics that are bound to its projects, or were: Kafka keeps them."""
+    async with operator.acting(Operation(org_id)):
+        bound = [row async for rows in leaving.rows(operator, org_id, "topic_binding") for row in rows]
+    return sorted(json.loads(row)["topic"] for row in bound)
 
 
 async def close(operator: Operator, org_id: UUID) -> datetime:

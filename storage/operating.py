@@ -15,7 +15,7 @@ import asyncpg
 
 from storage.database import connection
 from storage.secrets import claims_signature
-from storage.tenancy import LIFE_SECONDS, Erasure, Operation
+from storage.tenancy import LIFE_SECONDS, UNSAID, About, Erasure, Operation
 
 _SET = """SELECT set_config('request.jwt.claims', $1, true), set_config('request.jwt.signature', $2, true),
                  set_config('timezone', 'UTC', true)"""
@@ -34,15 +34,16 @@ class Named:
 
 @dataclass(frozen=True)
 class Operator:
-    """The owner's connection, and the secret that claims are signed with."""
+    """The owner's connection, the secret that claims are signed with, and why it is all done."""
 
     connection: asyncpg.Connection
     secret: str
+    about: About = UNSAID
     clock: Callable[[], float] = time.time
 
     async def sign(self, claims: Operation | Erasure) -> None:
         """Sign the open transaction's claims anew: they are good for a minute."""
-        signed = claims.text(self.clock() + LIFE_SECONDS)
+        signed = self.about.added(claims.text(self.clock() + LIFE_SECONDS))
         await self.connection.execute(_SET, signed, claims_signature(self.secret, signed))
 
     @asynccontextmanager
@@ -74,11 +75,11 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator(owner_url: str, secret: str) -> AsyncIterator[Operator]:
-    """Yield the operator, on a connection of the owner's.
+async def operator(owner_url: str, secret: str, about: About = UNSAID) -> AsyncIterator[Operator]:
+    """Yield the operator, on a connection of the owner's; the log tells what is said `about` the changes.
 
     Raises:
         DatabaseUnreachableError: PostgreSQL does not answer, or not to this login and database.
     """
     async with connection(owner_url) as owner:
-        yield Operator(owner, secret)
+        yield Operator(owner, secret, about)

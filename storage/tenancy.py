@@ -39,6 +39,15 @@ class Claims:
 
 
 @dataclass(frozen=True)
+class Farewell(Claims):
+    """A person who asks to be erased: claims of that request alone, so that no other does it (ADR 0022)."""
+
+    def text(self, expires_at: float) -> str:
+        """Return the claims as the database reads them; `expires_at` is epoch seconds."""
+        return json.dumps({**json.loads(super().text(expires_at)), "erases": str(self.user_id)})
+
+
+@dataclass(frozen=True)
 class KeyClaims:
     """A machine that asks with its key. What the key is good for, the database knows."""
 

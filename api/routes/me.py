@@ -2,7 +2,7 @@ from fastapi import Response
 
 from api import etags, problems, routing
 from api.answers import answers
-from api.caller import Editor, Person, PersonCaller
+from api.caller import Editor, Leaver, Person, PersonCaller
 from api.etags import IfMatch
 from api.schemas import Me, MeChange, Organization
 from storage.entities import people as writing
@@ -25,7 +25,7 @@ async def change_me(caller: Editor, response: Response, expected: IfMatch, body:
 
 
 @router.delete("/me", status_code=204, responses=answers(problems.LAST_ADMIN))
-async def erase_me(caller: Editor, expected: IfMatch) -> None:
+async def erase_me(caller: Leaver, expected: IfMatch) -> None:
     """Erase oneself, in all organisations and for ever: name, address and sign-in go, memberships end.
 
     What one wrote and decided stays, as a pseudonym's. Not by a token of one workspace, and not for the last

@@ -39,11 +39,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     LIMIT 1
 $$;
 
--- The person that a command erases; without one, who asks, unless by a token of one workspace.
+-- The person whom a command erases, or who asks for it, in claims of that request alone and by no token of one
+-- workspace.
 CREATE FUNCTION auth.erased_user() RETURNS uuid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN c.claims ? 'erases' THEN c.claims ->> 'erases'
-                WHEN NOT c.claims ? 'workspace_id' THEN c.claims ->> 'sub' END::uuid
+    SELECT CASE WHEN NOT c.claims ? 'workspace_id' THEN c.claims ->> 'erases' END::uuid
     FROM (SELECT auth.claims() AS claims) AS c
 $$;
 

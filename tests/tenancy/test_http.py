@@ -10,7 +10,7 @@ from sqlalchemy import Uuid
 from api.app import application
 from storage.tables import Base
 from tests.tenancy.callers import ASKS_IN, OUTSIDERS, Callers, nowhere
-from tests.tenancy.http_routes import IDS, LOW, OPEN, ROUTES, only_asks
+from tests.tenancy.http_routes import EVERYBODYS, IDS, LOW, OPEN, ROUTES, only_asks
 from tests.tenancy.trial import Trial, outcome, told
 
 Tried = tuple[httpx.AsyncClient, Trial]
@@ -45,7 +45,7 @@ async def ask(
 
 def path_of(route: str, ids: dict[str, str]) -> str:
     named = {**IDS, **ROUTES[route].ids}
-    return re.sub(r"{(\w+)}", lambda match: ids[named[match[1]]], route.split()[1])
+    return re.sub(r"{(\w+)}", lambda match: {**EVERYBODYS, **ids}[named[match[1]]], route.split()[1])
 
 
 def filled(body: object, ids: dict[str, str]) -> object:
@@ -96,10 +96,13 @@ async def test_what_is_anothers_is_told_as_what_is_nowhere(tried: Tried, callers
 
 def taken(route: str) -> list[str]:
     """Return what a route's path names, as `Callers.ids` does."""
-    return [ROUTES[route].ids.get(name, IDS[name]) for name in re.findall(r"{(\w+)}", route)]
+    named = [ROUTES[route].ids.get(name, IDS[name]) for name in re.findall(r"{(\w+)}", route)]
+    return [name for name in named if name not in EVERYBODYS]
 
 
 OF_BOTH = {"sam"}
+REFUSED = {"DELETE /v1/me"}
+"""Bob is the last ADMIN of B."""
 WORDS = {
     "a": {"Acme", "ann@", "max@", "Project a", "Team a"},
     "b": {"Beta", "bob@", "Project b", "Team b"},
@@ -121,7 +124,7 @@ async def test_nothing_of_another_organisation_is_in_any_answer(
     for route in ROUTES:
         for who in askers:
             response = await ask(client, callers, route, who, callers.ids(here))
-            assert response.is_success or who != askers[0], (who, route)
+            assert response.is_success or who != askers[0] or route in REFUSED, (who, route)
             text = response.text + str(response.headers)
             assert not [secret for secret in secrets if secret in text], (who, route)
             seen += text
