@@ -72,6 +72,8 @@ MISSING: Mapping[str, Missing] = {
     "fk_agent_execution_org_id_project_id_output_artifact_id": Missing(
         "output_artifact_id", "artifact in this project"
     ),
+    "fk_gate_artifact_org_id_project_id_artifact_id": Missing("artifact_ids", "artifact in this project"),
+    "fk_gate_evidence_org_id_project_id_evidence_id": Missing("evidence_ids", "evidence in this project"),
     "fk_artifact_dependency_org_id_project_id_depends_on_id": Missing(
         "depends_on_id", "artifact in this project"
     ),

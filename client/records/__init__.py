@@ -18,6 +18,13 @@ from client.records.findings import (
     Series,
     Telemetry,
 )
+from client.records.gates import (
+    Gate,
+    GateArtifact,
+    GateDecision,
+    GateDecisionDetail,
+    Indicator,
+)
 from client.records.letters import DeadLetter
 from client.records.people import (
     AlarmBudget,
@@ -63,8 +70,13 @@ __all__ = [
     "DivergenceReport",
     "DivergenceReportDetail",
     "ExclusionWindow",
+    "Gate",
+    "GateArtifact",
+    "GateDecision",
+    "GateDecisionDetail",
     "HolidayCalendar",
     "Incident",
+    "Indicator",
     "Invitation",
     "MachineKey",
     "MadeMachineKey",

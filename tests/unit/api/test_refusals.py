@@ -11,6 +11,7 @@ WRITTEN = {
     *("organization", "app_user", "organization_members", "invitation", "workspace", "project"),
     *("project_access", "machine_key", "artifact", "tag", "artifact_dependency", "idempotency_key"),
     "evidence",
+    *("phase_gate_decision", "gate_artifact", "gate_evidence"),
 }
 NOT_THE_CALLERS = {
     "uq_organization_slug": "the API sets no slug",
@@ -19,10 +20,12 @@ NOT_THE_CALLERS = {
     "uq_artifact_org_id_project_id_type_key_version": "the database gives the version",
     "uq_evidence_telemetry": "the worker writes what production says",
     "uq_evidence_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
+    "uq_phase_gate_decision_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
+    "uq_phase_gate_decision_org_id_project_id_decided_at": "the database gives the moment",
     "uq_artifact_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
 }
 FROM_THE_TOKEN = {"org_id", "created_by", "last_updated_by", "invited_by", "accepted_by", "actor_id"}
-SET_BY_TRIGGER = {"submitted_by", "approved_by", "deployed_by", "reviewed_by"}
+SET_BY_TRIGGER = {"submitted_by", "approved_by", "deployed_by", "reviewed_by", "decided_by", "override_by"}
 FROM_THE_PATH = {
     "fk_project_access_org_id_project_id",
     "fk_artifact_org_id_project_id",
@@ -30,6 +33,9 @@ FROM_THE_PATH = {
     "fk_evidence_org_id_project_id_artifact_id",
     "fk_artifact_dependency_org_id_project_id_artifact_id",
     "fk_organization_members_user_id",
+    "fk_phase_gate_decision_org_id_project_id",
+    "fk_gate_artifact_org_id_project_id_gate_decision_id",
+    "fk_gate_evidence_org_id_project_id_gate_decision_id",
 }
 
 
