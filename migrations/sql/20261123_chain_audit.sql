@@ -64,7 +64,8 @@ BEGIN
                    CASE WHEN c.new IS NOT NULL THEN jsonb_object_agg(k.key, c.new -> k.key) END AS after
             FROM jsonb_object_keys(r.part) AS k (key)
             WHERE nullif(c.old -> k.key, 'null') IS DISTINCT FROM nullif(c.new -> k.key, 'null')
-              AND k.key <> ALL ('{secret_sha256, updated_at, last_updated_by, last_login_at, last_used_at, revision}')
+              AND k.key <> ALL (
+                  '{secret_sha256, updated_at, last_updated_by, last_login_at, last_used_at, seen_at, revision}')
               AND (k.key <> 'version' OR c.old IS NULL OR c.new IS NULL)
         ) AS changed
         CROSS JOIN LATERAL (

@@ -53,6 +53,8 @@ CHECKS = {
     "DELETE": "USING (true)",
 }
 ERASED = "ip_address, user_agent, client_salt, personal, personal_salt"
+# What the migration of agents has changed in auth.audit() as that of evidence made it.
+SINCE_AGENTS = ("last_used_at, revision}", "last_used_at, seen_at, revision}")
 TEXTS = (
     "auth.audit_text(public.audit_log), auth.audit_link_text(public.audit_link),"
     " auth.audit_client_text(text, text)"
@@ -127,7 +129,8 @@ def downgrade() -> None:
         for verb in ROWS:
             op.execute(f"DROP TRIGGER audit_{verb.lower()} ON {table}")
     op.execute("SET LOCAL row_security = on")
-    op.execute(_as_it_was("20261123_evidence.sql", "CREATE OR REPLACE FUNCTION auth.audit()"))
+    audit = _as_it_was("20261123_evidence.sql", "CREATE OR REPLACE FUNCTION auth.audit()")
+    op.execute(audit.replace(*SINCE_AGENTS))
     op.execute(_as_it_was("20261123_partitions_functions.sql", "CREATE FUNCTION public.drop_partitions("))
     op.execute("SET LOCAL row_security = off")
     op.execute("ALTER TABLE audit_log ALTER COLUMN place DROP NOT NULL")

@@ -31,6 +31,7 @@ OURS = (
     "augentis_auditor",
     "augentis_messenger",
     "augentis_gatekeeper",
+    "augentis_redactor",
     "augentis_dispatcher",
     "augentis_archivist",
     "augentis_eraser",

@@ -282,6 +282,10 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ["actor_kind = 'user', actor_name = NULL", "actor_kind = 'role', actor_name = 'augentis'"],
         ["actor_kind = 'user', actor_name = 'augentis'", "actor_kind = 'role', actor_name = NULL"],
     ),
+    "ck_audit_checkpoint_whole_months": (
+        ["dropped_before = '2026-11-01Z'", "dropped_before = '2026-11-01 01:00+01'"],
+        ["dropped_before = '2026-11-02Z'", "dropped_before = '2026-11-01 00:00:00.000001Z'"],
+    ),
     "ck_audit_log_action": words("action", "CREATE UPDATE DELETE APPROVE OVERRIDE ESCALATE"),
     "ck_audit_log_resource_type": words(
         "resource_type",

@@ -49,6 +49,10 @@ DISPATCH = {
     *("queue_execution()", "guard_execution()", "start_in_turn()", "queue_retry()"),
     "price_at(text,timestamp with time zone)",
 }
+TEXTS = {
+    *("auth.audit_text(audit_log)", "auth.audit_link_text(audit_link)", "auth.audit_client_text(text,text)"),
+}
+TOLD = "auth.audit_is_told(date)"
 EXECUTE = {
     "augentis_dispatcher": {
         *("auth.claims()", "auth.uid()", "auth.key_id()", "auth.role_id(text)"),
@@ -57,8 +61,8 @@ EXECUTE = {
     "public": set[str](),
     "augentis_archivist": {"auth.claims()", *ONE_ORGANISATION},
     "augentis_eraser": {"auth.claims()", "auth.erased_user()", "auth.erase_personal(uuid)", ERASE, FORGET},
-    "augentis_api": GATES | {"claim_execution(uuid,uuid,uuid)"} | RUN | {ERASE} | CLAIMS | RIGHTS | SIGN_IN | LADDER,
-    "augentis_worker": {FORGET} | MONTHS,
+    "augentis_api": GATES | {"claim_execution(uuid,uuid,uuid)"} | RUN | {ERASE} | CLAIMS | RIGHTS | SIGN_IN | LADDER | TEXTS,
+    "augentis_worker": {"auth.drop_audit_links()", FORGET} | MONTHS,
     "augentis_member_reader": {
         *RUN,
         *("auth.closed_org()", "auth.lonely_members()", "limit_projects()", "keep_an_admin()"),
@@ -71,14 +75,18 @@ EXECUTE = {
         *("auth.set_tier(text,text)", "auth.find_organization(text)", "auth.find_user(text)"),
     },
     "augentis_registrar": {"auth.claims()", *SIGN_IN},
-    "augentis_keeper": MONTHS,
-    "augentis_messenger": {"tell_detection()"},
+    "augentis_keeper": {TOLD} | MONTHS,
+    "augentis_messenger": {"tell_detection()", "mark_costs()", "mark_all_costs()"},
     "augentis_gatekeeper": {
         *("gates()", "follow_gate()", "gate_rests_on_artifacts()", "declare_phase(uuid,text)"),
         *("auth.claims()", "auth.uid()", "auth.org_id()", "auth.workspace_id()", "auth.my_role()"),
     },
     "augentis_assessor": {"auth.claims()", "auth.uid()", *LADDER, "raise_evidence_tier()"},
-    "augentis_auditor": {"auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE},
+    "augentis_auditor": {
+        *("auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE),
+        *(*TEXTS, "auth.audit_next(audit_link,audit_pending)", "auth.audit_link()", TOLD),
+    },
+    "augentis_redactor": {"auth.erase_personal(uuid)", "auth.drop_audit_links()"},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"
 

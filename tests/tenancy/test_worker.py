@@ -7,6 +7,8 @@ from storage.tables import Base
 from tests.world import World
 
 READS = {
+    "audit_link",
+    "audit_chain",
     "organization",
     "project",
     "machine_key",
@@ -21,6 +23,8 @@ READS = {
 }
 WRITES = {
     "partition_ledger",
+    "cost_tracking",
+    "audit_head",
     "partial",
     "project_watermark",
     "project_clock",
@@ -37,8 +41,8 @@ WRITES = {
     "key_usage",
     "topic_binding",
 }
-APPENDS = {"batch_seen"}
-DELETES = {"partition_ledger", "outbox", "dead_letter", "idempotency_key", "series", "invitation"} | {
+APPENDS = {"batch_seen", "audit_checkpoint"}
+DELETES = {"cost_tracking", "cost_pending", "partition_ledger", "outbox", "dead_letter", "idempotency_key", "series", "invitation"} | {
     "otlp_series",
     "otlp_point",
     "telemetry",
