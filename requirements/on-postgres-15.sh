@@ -9,7 +9,7 @@ exec pg_virtualenv -t -v 15 sh -c '
     export TEST_DATABASE_SUPERUSER_URL="postgresql://$PGUSER:$PGPASSWORD@127.0.0.1:$PGPORT/postgres"
     unset PGUSER PGPASSWORD PGHOST PGPORT PGDATABASE
     exec "$0" -n 3 --dist loadfile --no-loadscope-reorder -m "" --ignore tests/tenancy/test_plans.py tests/system \
-        tests/migrations tests/tenancy tests/rules tests/integration/test_apply.py tests/integration/test_at_once.py \
+        tests/migrations tests/tenancy tests/rules tests/integration/test_apply.py tests/integration/test_init.py tests/integration/test_at_once.py \
         tests/integration/test_api_lists.py tests/integration/test_api_products.py \
         tests/integration/test_api_detection.py tests/integration/test_api_backtest.py \
         tests/integration/test_api_exclusions.py tests/integration/test_api_incidents.py \

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.auth.development import mint
+from cli.exits import Exit
 from cli.main import run
 from cli.stack import control
 from cli.stack.layout import Layout
@@ -23,6 +24,7 @@ from tests.databases import Database
 from tests.world import World, build
 
 Tokens = Callable[..., dict[str, str]]
+INIT = ("init", "--org", "acme", "--admin", "ada@acme.example", "--project", "Checkout")
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +110,13 @@ def augentis(
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AUGENTIS_JWT_ISSUER", raising=False)
     return Augentis(capsys)
+
+
+@pytest.fixture
+def acme(augentis: Augentis) -> Augentis:
+    """The command line, where an organisation acme has been made."""
+    assert augentis(*INIT) == Exit.DONE
+    return augentis
 
 
 @pytest.fixture(scope="session")
