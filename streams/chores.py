@@ -15,6 +15,7 @@ from settings import Settings
 from streams import heads
 from streams.forgetting import forget_executions, forget_invitations
 from streams.giving_up import give_up_silent
+from streams.testimony import testify
 
 
 class Chore(NamedTuple):
@@ -30,4 +31,5 @@ CHORES: tuple[Chore, ...] = (
     Chore("telling the ends of the audit log", timedelta(hours=1), heads.tell),
     Chore("forgetting invitations", timedelta(hours=1), forget_invitations),
     Chore("forgetting executions", timedelta(hours=1), forget_executions),
+    Chore("taking production as evidence", timedelta(hours=1), testify),
 )
