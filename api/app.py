@@ -18,6 +18,7 @@ from api.routes import (
     assumptions,
     backtest,
     cascade,
+    costs,
     evidence,
     exclusions,
     executions,
@@ -50,7 +51,7 @@ _ROUTES = (
     *(mapping, telemetry, series),
     *(agents, executions, running),
     *(reports, incidents, exclusions, holidays),
-    *(me, organization, members, invitations, keys, letters, sessions, health, wellknown),
+    *(costs, me, organization, members, invitations, keys, letters, sessions, health, wellknown),
 )
 
 

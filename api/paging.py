@@ -3,7 +3,8 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -12,12 +13,20 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from api.parameters import Moment, Text
+from api.parameters import Day, Moment, Text
 from storage.reading.pages import Key, Orders, Slice
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
-_TYPES: dict[type, Any] = {datetime: Moment, str: Text, UUID: UUID, int: int, float: float}
+_TYPES: dict[type, Any] = {
+    datetime: Moment,
+    date: Day,
+    str: Text,
+    UUID: UUID,
+    int: int,
+    float: float,
+    Decimal: Annotated[Decimal, Field(max_digits=50)],
+}
 
 Item = TypeVar("Item", bound=BaseModel)
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -61,5 +61,6 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(_without_nul)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_without_nul)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_within_reason)]
+Day = Annotated[date, Field(ge=date(_YEARS.start, 1, 1), lt=date(_YEARS.stop, 1, 1))]
 Since = Annotated[Moment, Field(description="from this time on (RFC 3339, with an offset)")]
 Until = Annotated[Moment, Field(description="before this time (RFC 3339, with an offset)")]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import asyncpg
 
 from settings import Settings
-from streams import heads
+from streams import costs, heads
 from streams.forgetting import forget_executions, forget_invitations
 from streams.giving_up import give_up_silent
 from streams.testimony import testify
@@ -28,6 +28,7 @@ class Chore(NamedTuple):
 
 CHORES: tuple[Chore, ...] = (
     Chore("giving up silent executions", timedelta(minutes=1), give_up_silent),
+    Chore("rolling up costs", timedelta(minutes=1), costs.roll_up),
     Chore("telling the ends of the audit log", timedelta(hours=1), heads.tell),
     Chore("forgetting invitations", timedelta(hours=1), forget_invitations),
     Chore("forgetting executions", timedelta(hours=1), forget_executions),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -199,12 +200,29 @@ def _audited(org: UUID) -> Iterator[Base]:
     yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
     yield from _exclusions(within, user, place.window)
     yield tables.AgentExecution(**within, id=place.execution, agent_id=1, phase="DISCOVER", queued_by=user)
+    yield from _costs(within)
     yield evidence(place, user, id=place.evidence)
     yield evidence(place, other, id=place.in_review, source="survey", escalation_status="IN_REVIEW")
     yield _assumption(place)
     yield from findings(place)
     yield from _machinery(within)
     yield from _limits(within, place.key)
+
+
+def _costs(within: dict[str, UUID]) -> Iterator[Base]:
+    yield tables.CostTracking(
+        **within,
+        id=uuid4(),
+        agent_id=1,
+        phase="DISCOVER",
+        model_used="gpt-4",
+        aggregated_at="daily",
+        period_start=HOUR.date(),
+        tokens_used=1500,
+        cost_usd=Decimal("0.06"),
+        executions=1,
+    )
+    yield tables.CostPending(**within, day=HOUR.date())
 
 
 def _exclusions(within: dict[str, UUID], user: UUID, window: UUID) -> Iterator[Base]:

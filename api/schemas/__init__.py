@@ -26,6 +26,7 @@ from api.schemas.artifacts import (
 )
 from api.schemas.backtest import ArtifactBacktest, Backtest, BacktestEvent, NewBacktest
 from api.schemas.cascade import AffectedArtifact, ArtifactCascade
+from api.schemas.costs import Cost, CostPage, CostSums
 from api.schemas.evidence import Evidence, EvidenceChange, EvidenceLadder, EvidenceRung, NewEvidence
 from api.schemas.exclusions import ExclusionWindow, HolidayCalendar, NewExclusionWindow
 from api.schemas.findings import (
@@ -96,6 +97,9 @@ __all__ = [
     "Claim",
     "ClaimedExecution",
     "Completion",
+    "Cost",
+    "CostPage",
+    "CostSums",
     "DeadLetter",
     "Dependency",
     "Detector",

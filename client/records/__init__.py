@@ -9,6 +9,7 @@ from client.records.agents import (
     ModelPrice,
 )
 from client.records.backtests import ArtifactBacktest, Backtest
+from client.records.costs import Cost, CostPage, CostSums
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
     CascadeAnalysis,
@@ -64,6 +65,9 @@ __all__ = [
     "Backtest",
     "CascadeAnalysis",
     "ClaimedExecution",
+    "Cost",
+    "CostPage",
+    "CostSums",
     "DeadLetter",
     "Dependency",
     "Detector",

@@ -4,6 +4,7 @@ from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
 from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
 from storage.tables.base import Base
+from storage.tables.costs import CostPending, CostTracking
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
@@ -47,6 +48,8 @@ __all__ = [
     "Base",
     "BatchSeen",
     "CascadeAnalysis",
+    "CostPending",
+    "CostTracking",
     "DeadLetter",
     "DetectorState",
     "DivergenceReport",

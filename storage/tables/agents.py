@@ -153,6 +153,12 @@ class AgentExecution(Base):
             "project_id",
             postgresql_where=text("status = 'RUNNING'"),
         ),
+        Index(
+            "ix_agent_execution_ended",
+            "org_id",
+            "completed_at",
+            postgresql_where=text("completed_at IS NOT NULL"),
+        ),
         Index("ix_agent_execution_silent", "seen_at", postgresql_where=text("status = 'RUNNING'")),
     )
 

@@ -45,6 +45,8 @@ FIELDS = {
     "audit_log": """id uuid; org_id uuid; actor_id uuid; action text; resource_type text; resource_id uuid;
         changes_before jsonb ?; changes_after jsonb ?; timestamp time; ip_address text ?; user_agent text ?;
         rationale text ?""",
+    "cost_tracking": """id uuid; org_id uuid; project_id uuid; agent_id integer; phase text;
+        tokens_used bigint; cost_usd numeric; model_used text; created_at time =now(); aggregated_at text""",
     "cascade_analysis": """id uuid; divergence_id uuid; affected_features jsonb; affected_code_modules jsonb;
         reexecution_scope_days integer; full_redesign_days integer; recommendation text;
         created_at time =now()""",

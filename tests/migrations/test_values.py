@@ -351,6 +351,30 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ["input_per_million = 0, output_per_million = 0", "input_per_million = 999999.999999"],
         [f"{side}_per_million = {price}" for side in ("input", "output") for price in ("-0.000001", "'NaN'")],
     ),
+    "ck_cost_tracking_phase": words("phase", PHASES),
+    "ck_cost_tracking_aggregated_at": (
+        ["aggregated_at = 'daily'"]
+        + [f"aggregated_at = '{kind}', period_start = '2027-02-01'" for kind in ("weekly", "monthly")],
+        ["aggregated_at = 'DAILY'", "aggregated_at = 'yearly'", "aggregated_at = ''"],
+    ),
+    "ck_cost_tracking_period_start": (
+        # 2027-02-01 is a Monday.
+        [
+            "period_start = '2027-02-03'",
+            "aggregated_at = 'weekly', period_start = '2027-02-08'",
+            "aggregated_at = 'monthly', period_start = '2027-03-01'",
+        ],
+        [
+            "aggregated_at = 'weekly', period_start = '2027-02-07'",
+            "aggregated_at = 'monthly', period_start = '2027-02-02'",
+        ],
+    ),
+    "ck_cost_tracking_tokens_used": (["tokens_used = 0"], ["tokens_used = -1"]),
+    "ck_cost_tracking_cost_usd": (
+        ["cost_usd = 0", "cost_usd = 99999999999999999999999999.999999999999"],
+        ["cost_usd = -0.000000000001", "cost_usd = 'NaN'"],
+    ),
+    "ck_cost_tracking_executions": (["executions = 1"], ["executions = 0"]),
     "ck_agent_execution_phase": words("phase", PHASES),
     "ck_agent_execution_status": (
         ["status = 'QUEUED'", f"status = 'RUNNING', {STARTED}", f"status = 'SUCCESS', {ENDED}"]
@@ -503,6 +527,10 @@ NEW_ID = "gen_random_uuid()"
 
 # By constraint: what would make two rows alike, and what only seems to.
 UNIQUES: dict[str, tuple[str, str]] = {
+    "uq_cost_tracking_period": (
+        copied("cost_tracking", id=NEW_ID),
+        copied("cost_tracking", id=NEW_ID, model_used="'another'"),
+    ),
     "uq_agent_name": (
         "UPDATE agent SET name = 'Market Analyzer' WHERE id = 1",
         "UPDATE agent SET name = 'Another' WHERE id = 1",

@@ -157,6 +157,7 @@ ROUTES = {
     "POST /v1/gate-decisions/{decision_id}/override": _administers({"override_reason": "we know better"}),
     "GET /v1/projects/{project_id}/telemetry": _reads(),
     "GET /v1/projects/{project_id}/series": _reads(),
+    "GET /v1/costs": _reads(*_LIST),
     "GET /v1/divergence-reports": _reads(*_LIST),
     "GET /v1/divergence-reports/{report_id}": _reads(),
     "GET /v1/incidents": _reads(*_LIST),

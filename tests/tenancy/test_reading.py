@@ -37,6 +37,8 @@ OF_A_PROJECT = {
     "gate_artifact": "project_id",
     "gate_evidence": "project_id",
     "agent_execution": "project_id",
+    "cost_tracking": "project_id",
+    "cost_pending": "project_id",
 }
 OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "organization": "id"}
 OF_PEOPLE = {"app_user"}

@@ -19,9 +19,11 @@ READS = {
     "exclusion_window",
     "holiday_calendar",
     "agent_execution",
+    "cost_pending",
     "evidence",
 }
 WRITES = {
+    "cost_tracking",
     "partition_ledger",
     "cost_tracking",
     "audit_head",
