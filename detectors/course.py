@@ -9,10 +9,10 @@ in the shadow of an assumption was found on live days: if it lasts, the first da
 on the evidence there was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from detectors.days import DayBatch
 from detectors.lanes import WINDOWS
 from detectors.local_days import ONE_DAY, ONE_HOUR, day_start
-from detectors.sequential import State, Status, Test, Verdict, fold, glance
+from detectors.rows import join, pick
+from detectors.sequential import Days, State, Status, Test, Tests, Verdict, fold_many, glance_many
 from detectors.series import POOLED_DAYS
 from detectors.verdicts import Lane
 
@@ -87,7 +88,8 @@ class Standing:
 
     `verdict` is the last that said something; `days` are those that did, `revisions` the sum of the
     revisions of all Telemetry folded. `breaches` are the one that lasts, and those that ended
-    on that day.
+    on that day. `configuration` is the hash of the test's that made the state: what another test, or another
+    method, remembers is nothing to go on from.
     """
 
     through: date
@@ -97,11 +99,12 @@ class Standing:
     days: int = 0
     revisions: int = 0
     breaches: tuple[Breach, ...] = ()
+    configuration: str = ""
 
     @classmethod
     def before(cls, first: date, test: Test) -> "Standing":
         """Return where a course stands before its first day."""
-        return cls(first - ONE_DAY, test.start())
+        return cls(first - ONE_DAY, test.start(), configuration=test.configuration)
 
     @property
     def open(self) -> Breach | None:
@@ -110,8 +113,7 @@ class Standing:
 
     def shown(self) -> dict[str, Any] | None:
         """Return the last verdict that said something as a JSON object, for people."""
-        shown: dict[str, Any] | None = _VERDICT.dump_python(self.verdict, mode="json")
-        return shown
+        return shown(self.verdict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object; floats keep every bit."""
@@ -132,37 +134,90 @@ _STANDING = TypeAdapter(Standing)
 _VERDICT = TypeAdapter(Verdict | None)
 
 
-def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, setting: Setting) -> Standing:
-    """Take one complete day: the one after `standing.through`, or a later one.
+def shown(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Return a verdict as a JSON object, for people."""
+    found: dict[str, Any] | None = _VERDICT.dump_python(verdict, mode="json")
+    return found
+
+
+class Step(NamedTuple):
+    """One complete day of one course: the one after `standing.through`, or a later one.
 
     `revisions` is the sum of the revisions of its Telemetry rows.
+    """
+
+    test: Test
+    standing: Standing
+    batch: DayBatch
+    revisions: int
+    setting: Setting
+
+
+def advance(test: Test, standing: Standing, batch: DayBatch, revisions: int, setting: Setting) -> Standing:
+    """Take one complete day.
 
     Raises:
         ValueError: the day is not after the last one folded.
     """
-    lasting = tuple(each for each in standing.breaches if each.ended_at is None)
-    standing = _out_of_history(test, replace(standing, breaches=lasting), batch, setting)
-    state, verdict = fold(test, standing.state, batch)
+    return advance_many([Step(test, standing, batch, revisions, setting)])[0]
+
+
+def advance_many(steps: Sequence[Step]) -> list[Standing]:
+    """Take one complete day of each of some courses, at least one: the same, to the bit, as one by one.
+
+    Raises:
+        ValueError: a day is not after the last one folded.
+    """
+    stood = [_ready(step) for step in steps]
+    days = Days.of([step.batch for step in steps])
+    state, verdicts = fold_many(_tests(steps), join([each.state for each in stood]), days)
+    return [
+        _advanced(step, standing, pick(state, [row]), verdicts.of(row))
+        for row, (step, standing) in enumerate(zip(steps, stood, strict=True))
+    ]
+
+
+def _tests(steps: Sequence[Step]) -> Tests:
+    return steps[0].test.alone if len(steps) == 1 else Tests.of([step.test for step in steps])
+
+
+def _ready(step: Step) -> Standing:
+    """Return where a course stands as its next day begins."""
+    lasting = tuple(each for each in step.standing.breaches if each.ended_at is None)
+    standing = replace(step.standing, breaches=lasting, configuration=step.test.configuration)
+    return _out_of_history(step.test, standing, step.batch, step.setting)
+
+
+def _advanced(step: Step, standing: Standing, state: State, verdict: Verdict) -> Standing:
+    batch, setting = step.batch, step.setting
     spoke = verdict.status not in _SAYS_NOTHING
     breaches = standing.breaches
     if verdict.notify:
-        breaches = (*breaches, _breach(test, batch, verdict, standing.days, setting))
+        breaches = (*breaches, _breach(step.test, batch, verdict, standing.days, setting))
     elif verdict.resolve:
         breaches = _ended(standing, batch.ends_at, "data")
     elif spoke:
         breaches = _out_of_shadow(standing, batch, setting)
-    return Standing(
+    return replace(
+        standing,
         through=batch.day,
         state=state,
         status=verdict.status,
         verdict=verdict if spoke else standing.verdict,
         days=standing.days + spoke,
-        revisions=standing.revisions + revisions,
+        revisions=standing.revisions + step.revisions,
         breaches=breaches,
     )
 
 
-def ahead(test: Test, standing: Standing, batch: DayBatch, setting: Setting) -> Breach | None:
+class Ahead(NamedTuple):
+    """A breach that the hours so far of a day show, and the verdict that says so."""
+
+    breach: Breach
+    verdict: Verdict
+
+
+def ahead(test: Test, standing: Standing, batch: DayBatch, setting: Setting) -> Ahead | None:
     """Return the breach that the hours so far of the next day show, None where they show none.
 
     Gross breaches alone are found so. The day itself, once it is complete, gives the same breach.
@@ -170,9 +225,26 @@ def ahead(test: Test, standing: Standing, batch: DayBatch, setting: Setting) -> 
     Raises:
         ValueError: the day is not after the last one folded.
     """
-    standing = _out_of_history(test, standing, batch, setting)
-    verdict = None if standing.open else glance(test, standing.state, batch)
-    return _breach(test, batch, verdict, standing.days, setting) if verdict else None
+    return ahead_many([Step(test, standing, batch, 0, setting)])[0]
+
+
+def ahead_many(steps: Sequence[Step]) -> list[Ahead | None]:
+    """Return what `ahead` does for each of some courses: the same, to the bit."""
+    stood = [_out_of_history(step.test, step.standing, step.batch, step.setting) for step in steps]
+    seeking = [row for row, standing in enumerate(stood) if not standing.open]
+    found: list[Ahead | None] = [None] * len(steps)
+    if not seeking:
+        return found
+    asked = [steps[row] for row in seeking]
+    state = join([stood[row].state for row in seeking])
+    verdicts = glance_many(_tests(asked), state, Days.of([step.batch for step in asked]))
+    for row, verdict in zip(seeking, verdicts, strict=True):
+        if verdict:
+            step = steps[row]
+            found[row] = Ahead(
+                _breach(step.test, step.batch, verdict, stood[row].days, step.setting), verdict
+            )
+    return found
 
 
 def _breach(test: Test, batch: DayBatch, verdict: Verdict, before: int, setting: Setting) -> Breach:

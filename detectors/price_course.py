@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from detectors.assumptions import Assumption
-from detectors.course import Breach, Evidence, Setting
+from detectors.course import SETTLING, Breach, Evidence, Setting
 from detectors.elasticity import NO_PRICE, Look, Path, PricedDay, Test, Verdict
 from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day
 from detectors.plan import MIN_HOURS
@@ -42,11 +42,19 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What was known on a day, with the confidence sequence for the elasticity after it."""
+
+    look: Look
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A breach, and what was known on the day on which it was found."""
+    """A breach, and what was known on the day on which it was found, and on those until it is settled."""
 
     breach: Breach
-    look: Look
+    looks: tuple[Seen, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,17 @@ class _Following:
         elif lasting and self._leaves_shadow(lasting, ends):
             self._end(begins, "shadow ended")
             self._begin(verdict, number, ends, historical=False)
+        self._settle(look, ends)
+
+    def _settle(self, look: Look, ends: datetime) -> None:
+        """Keep what a day of the week after a breach was found says of it, until it ends."""
+        if not self.found or look.estimate is None:
+            return
+        told = self.found[-1]
+        day, ended_at = told.breach.day, told.breach.ended_at
+        if day < look.day <= day + SETTLING and ended_at in {None, ends}:
+            seen = Seen(look, self._path.interval(look.day))
+            self.found[-1] = replace(told, looks=(*told.looks, seen))
 
     def _lasting(self) -> Breach | None:
         breach = self.found[-1].breach if self.found else None
@@ -171,15 +190,17 @@ class _Following:
 
     def _begin(self, verdict: Verdict, number: int, ends: datetime, *, historical: bool) -> None:
         day = verdict.look.day
+        interval = self._path.interval(day)
         evidence = Evidence(
             verdict.e_value,
             verdict.threshold,
-            self._path.interval(day),
+            interval,
             days=number,
             lane="estimate",
             configuration=self._test.configuration,
         )
-        self.found.append(Found(Breach(day, ends, evidence, historical), verdict.look))
+        seen = Seen(verdict.look, interval)
+        self.found.append(Found(Breach(day, ends, evidence, historical), (seen,)))
 
     def _end(self, at: datetime, resolution: str) -> None:
         told = self.found[-1]

@@ -39,6 +39,7 @@ __all__ = [
     "fold",
     "fold_many",
     "glance",
+    "glance_many",
 ]
 
 LEARNING_DAYS = 7
@@ -91,10 +92,22 @@ def glance(test: Test, state: State, batch: DayBatch) -> Verdict | None:
     Raises:
         ValueError: the day is not after the last one folded.
     """
-    tests, days = test.alone, Days.of([batch])
+    return glance_many(test.alone, state, Days.of([batch]))[0]
+
+
+def glance_many(tests: Tests, state: State, days: Days) -> list[Verdict | None]:
+    """Return what the fast lane says of each of S series, as `glance` does of one: the same bits.
+
+    Raises:
+        ValueError: a day is not after the last one folded.
+    """
     _refuse_earlier(state, days)
     hours, breaches = _look(tests, state, days)
-    return _gross(tests, state, days, hours, breaches).of(0) if breaches.column[0] >= 0 else None
+    told = breaches.column >= 0
+    if not told.any():
+        return [None] * len(told)
+    said = _gross(tests, state, days, hours, breaches)
+    return [said.of(row) if told[row] else None for row in range(len(told))]
 
 
 def _refuse_earlier(state: State, days: Days) -> None:

@@ -1,6 +1,7 @@
 """What detection reads: assumptions with their states, Telemetry of a series, the lineage."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -25,10 +26,11 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """Where the fold of an assumption stands."""
+    """Where the fold of an assumption stands, and what is shown of it."""
 
     state: dict[str, Any]
     status: str
+    verdict: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ async def lives(connection: Connection, org_id: UUID) -> list[Life]:
 async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> list[Watched]:
     """Return a project's live assumptions, with what their folds remember."""
     rows = await connection.fetch(
-        """SELECT a.*, s.state, s.status AS last_status
+        """SELECT a.*, s.state, s.status AS last_status, s.verdict
            FROM assumption a LEFT JOIN detector_state s ON (s.org_id, s.assumption_id) = (a.org_id, a.id)
            WHERE a.org_id = $1 AND a.project_id = $2 AND a.superseded_at IS NULL ORDER BY a.id""",
         org_id,
@@ -91,14 +93,36 @@ async def watched(connection: Connection, org_id: UUID, project_id: UUID) -> lis
     return [_watched(row) for row in rows]
 
 
-async def series(connection: Connection, item: Judged, start: datetime, end: datetime) -> list[HourRow]:
-    """Return the Telemetry rows in [start, end) that an assumption is about.
+class Rows:
+    """Telemetry rows of a project by series, in order of time, cohort and feature."""
 
-    One without a cohort, or about a share, is about all cohorts; one without a feature about all features.
-    """
-    metric = item.assumption.metric_name
-    rows = await connection.fetch(
-        """SELECT timestamp, cohort, feature, revision, numerator, denominator, sample_count,
+    def __init__(self, rows: Iterable[tuple[Metric, HourRow]]) -> None:
+        self._by_metric: dict[Metric, list[HourRow]] = {}
+        self._by_series: dict[tuple[Metric, str, str], list[HourRow]] = {}
+        for metric, row in rows:
+            self._by_metric.setdefault(metric, []).append(row)
+            self._by_series.setdefault((metric, row.cohort, row.feature), []).append(row)
+
+    def of(self, assumption: Assumption) -> list[HourRow]:
+        """Return those that an assumption is about.
+
+        One without a cohort, or about a share, is about all cohorts; one without a feature about all
+        features.
+        """
+        metric, cohort, feature = assumption.metric_name, assumption.series_cohort, assumption.feature
+        if cohort and feature:
+            return self._by_series.get((metric, cohort, feature), [])
+        return [
+            row
+            for row in self._by_metric.get(metric, [])
+            if cohort in ("", row.cohort) and feature in ("", row.feature)
+        ]
+
+
+async def series(connection: Connection, item: Judged, start: datetime, end: datetime) -> list[HourRow]:
+    """Return the Telemetry rows in [start, end) that an assumption is about, as `Rows.of`."""
+    found = await connection.fetch(
+        """SELECT metric_name, timestamp, cohort, feature, revision, numerator, denominator, sample_count,
                   users_sketch, positive_users_sketch, latency_sketch
            FROM telemetry
            WHERE org_id = $1 AND project_id = $2 AND metric_name = $3 AND timestamp >= $4 AND timestamp < $5
@@ -106,13 +130,41 @@ async def series(connection: Connection, item: Judged, start: datetime, end: dat
            ORDER BY timestamp, cohort, feature""",
         item.org_id,
         item.project_id,
-        str(metric),
+        str(item.assumption.metric_name),
         start,
         end,
         item.assumption.series_cohort,
         item.assumption.feature,
     )
-    return [_hour(metric, row) for row in rows]
+    return [_hour(row) for row in found]
+
+
+async def rows(
+    connection: Connection,
+    project: tuple[UUID, UUID],
+    about: Iterable[Assumption],
+    start: datetime,
+    end: datetime,
+) -> Rows:
+    """Return the Telemetry rows in [start, end) that some assumptions of a project are about."""
+    wanted = {(str(each.metric_name), each.series_cohort, each.feature) for each in about}
+    found = await connection.fetch(
+        """WITH wanted AS MATERIALIZED (SELECT * FROM unnest($5::text[], $6::text[], $7::text[]))
+           SELECT metric_name, timestamp, cohort, feature, revision, numerator, denominator, sample_count,
+                  users_sketch, positive_users_sketch, latency_sketch
+           FROM telemetry
+           WHERE org_id = $1 AND project_id = $2 AND timestamp >= $3 AND timestamp < $4
+             AND ((metric_name, cohort, feature) IN (SELECT * FROM wanted)
+               OR (metric_name, cohort, '') IN (SELECT * FROM wanted)
+               OR (metric_name, '', feature) IN (SELECT * FROM wanted)
+               OR (metric_name, '', '') IN (SELECT * FROM wanted))
+           ORDER BY timestamp, cohort, feature""",
+        *project,
+        start,
+        end,
+        *map(list, zip(*sorted(wanted), strict=True)),
+    )
+    return Rows((Metric(row["metric_name"]), _hour(row)) for row in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +225,8 @@ def _watched(row: Any) -> Watched:
     assumption = Assumption.model_validate({name: row[name] for name in _FIELDS})
     remembered = None
     if row["state"] is not None:
-        remembered = Remembered(json.loads(row["state"]), row["last_status"])
+        verdict = json.loads(row["verdict"]) if row["verdict"] else None
+        remembered = Remembered(json.loads(row["state"]), row["last_status"], verdict)
     return Watched(
         row["org_id"],
         row["project_id"],
@@ -187,7 +240,8 @@ def _watched(row: Any) -> Watched:
     )
 
 
-def _hour(metric: Metric, row: Any) -> HourRow:
+def _hour(row: Any) -> HourRow:
+    metric = Metric(row["metric_name"])
     sketches = (row["users_sketch"], row["positive_users_sketch"], row["latency_sketch"])
     cell = Cell.restored(metric, (row["numerator"], row["denominator"]), row["sample_count"], sketches)
     return HourRow(row["timestamp"], row["revision"], cell, row["cohort"], row["feature"])

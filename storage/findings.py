@@ -14,6 +14,7 @@ from storage.ledger import Connection
 
 REPORT_IDS = UUID("2b8f0c77-3f0e-4f53-9b61-51c0f2a4d9aa")
 """Namespace of report ids: an id follows from the assumption and when it was broken, so a refold finds it."""
+OPEN, SUPERSEDED = "OPEN", "SUPERSEDED"
 CASCADE_IDS = UUID("a6e6cf4e-9f0d-47b5-8ad0-4a1f5a9f4a63")
 
 
@@ -138,6 +139,38 @@ async def _write_cascade(connection: Connection, report: Report, cascade: Cascad
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How a report stands."""
+
+    status: str
+    resolution: str | None
+    resolved_at: datetime | None
+
+    def is_of(self, breach: Breach) -> bool:
+        """Say whether that is how its breach stands."""
+        return self == Known(_status(breach), breach.resolution, breach.ended_at)
+
+
+async def known(
+    connection: Connection, project: tuple[UUID, UUID], after: datetime
+) -> dict[UUID, dict[datetime, Known]]:
+    """Return how the reports of a project (organisation, project) stand, by assumption and moment.
+
+    Those detected after `after`, and all that are open.
+    """
+    rows = await connection.fetch(
+        """SELECT assumption_id, detected_at, status, resolution, resolved_at FROM divergence_report
+           WHERE org_id = $1 AND project_id = $2 AND (detected_at > $3 OR status = 'OPEN')""",
+        *project,
+        after,
+    )
+    found: dict[UUID, dict[datetime, Known]] = {}
+    for assumption_id, detected_at, *rest in rows:
+        found.setdefault(assumption_id, {})[detected_at] = Known(*rest)
+    return found
+
+
 async def settle(connection: Connection, item: Watched, breach: Breach) -> None:
     """Let the report of a breach say whether the breach lasts, and what ended it.
 
@@ -151,33 +184,31 @@ async def settle(connection: Connection, item: Watched, breach: Breach) -> None:
         item.org_id,
         item.id,
         breach.detected_at,
-        "RESOLVED" if breach.ended_at else "OPEN",
+        _status(breach),
         breach.resolution,
         breach.ended_at,
     )
 
 
+def _status(breach: Breach) -> str:
+    return "RESOLVED" if breach.ended_at else OPEN
+
+
 async def supersede(
-    connection: Connection,
-    item: Watched,
-    after: datetime,
-    founded: Collection[datetime],
-    reason: str,
-    at: datetime,
+    connection: Connection, item: Watched, groundless: Collection[datetime], reason: str, at: datetime
 ) -> None:
-    """Supersede the reports detected after `after` for which telemetry as it is now gives no ground."""
+    """Supersede the reports detected at `groundless`, for which telemetry as it is now gives no ground."""
     await connection.execute(
-        """UPDATE divergence_report SET status = 'SUPERSEDED', resolution = $5,
-               resolved_at = greatest(detected_at, $6),
+        """UPDATE divergence_report SET status = $6, resolution = $4,
+               resolved_at = greatest(detected_at, $5),
                updated_at = clock_timestamp()
-           WHERE org_id = $1 AND assumption_id = $2 AND detected_at > $3 AND NOT detected_at = ANY ($4)
-             AND status <> 'SUPERSEDED'""",
+           WHERE org_id = $1 AND assumption_id = $2 AND detected_at = ANY ($3) AND status <> $6""",
         item.org_id,
         item.id,
-        after,
-        list(founded),
+        list(groundless),
         reason,
         at,
+        SUPERSEDED,
     )
 
 

@@ -27,9 +27,9 @@ class Saved:
     added: Sequence[dict[str, Any]] = field(default=())
 
 
-async def save(connection: Connection, item: Watched, saved: Saved) -> None:
-    """Remember where a fold stands."""
-    await connection.execute(
+async def save(connection: Connection, saved: Collection[tuple[Watched, Saved]]) -> None:
+    """Remember where folds stand."""
+    await connection.executemany(
         """INSERT INTO detector_state AS s (org_id, assumption_id, project_id, state, status, folded_through,
                telemetry_revisions, verdict, checkpoints)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -40,6 +40,12 @@ async def save(connection: Connection, item: Watched, saved: Saved) -> None:
                    (SELECT jsonb_agg(c ORDER BY c ->> 'through') FROM jsonb_array_elements(s.checkpoints) AS c
                     WHERE c ->> 'through' = ANY ($10)), '[]') || EXCLUDED.checkpoints,
                updated_at = clock_timestamp()""",
+        [_fields(item, each) for item, each in saved],
+    )
+
+
+def _fields(item: Watched, saved: Saved) -> tuple[Any, ...]:
+    return (
         item.org_id,
         item.id,
         item.project_id,

@@ -4,27 +4,34 @@ Events only wake it: what it folds it reads from Telemetry. What it makes of an 
 `streams.examination`, of an elasticity in `streams.pricing`.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from detectors.budget import Shares
+from detectors.budget import Life, Shares
 from detectors.cascade import Lineage
 from detectors.incidents import incidents
+from detectors.local_days import day_of
 from storage import detection, findings, outbox
 from storage import incidents as linked
+from storage.detection import ProjectDays, Watched
 from storage.ledger import Connection
 from streams import alerts
 from streams.alerts import Alert
 from streams.chunks import Chunk
-from streams.examination import Examination
+from streams.examination import Examination, examine
+from streams.ground import Ground
 from streams.holdings import Holdings
 from streams.months import kept_since
 from streams.news import News, read_news
 from streams.outage import patiently
 from streams.pricing import PriceExamination
+
+TOGETHER = 50
+"""Assumptions that are read and folded at once: the rows of two days of each are in memory."""
 
 
 class Detect:
@@ -65,18 +72,40 @@ class Detect:
             return
         kept = await kept_since(connection, self._retention)
         lineage, places = await detection.lineage(connection, org_id, project_id)
-        lives = await detection.lives(connection, org_id)
+        shares = _Shares(days, await detection.lives(connection, org_id))
+        items = await detection.watched(connection, org_id, project_id)
         found: list[Alert] = []
-        for item in await detection.watched(connection, org_id, project_id):
-            place = places[item.artifact_id]
-            shares = Shares(days.alarms_per_year, item.approved_at, lives, ZoneInfo(days.timezone))
-            examined = Examination if item.assumption.is_daily else PriceExamination
-            found += await examined(connection, item, days, shares, kept, lineage, place).run(news)
+        for first in range(0, len(items), TOGETHER):
+            together = items[first : first + TOGETHER]
+            ground = Ground(connection, (org_id, project_id), together, shares.zone)
+            daily: list[Examination] = []
+            for item in together:
+                rest = (item, days, shares.of(item), kept, lineage, places[item.artifact_id])
+                if item.assumption.is_daily:
+                    daily.append(Examination(connection, ground, *rest))
+                else:
+                    found += await PriceExamination(connection, *rest).run(news)
+            found += await examine(connection, daily, news)
         await findings.resolve_superseded(connection, org_id, project_id)
         known = await _link(connection, org_id, project_id, lineage, places)
         for alert in found:
             told = alert.of_incident(known.get(alert.report.id))
             await outbox.put(connection, alerts.letters(told, webhook=self._webhook))
+
+
+class _Shares:
+    """The budget shares of assumptions: the same for all that were approved on the same day."""
+
+    def __init__(self, days: ProjectDays, lives: Sequence[Life]) -> None:
+        self.zone = ZoneInfo(days.timezone)
+        self._alarms, self._lives = days.alarms_per_year, lives
+        self._made: dict[date, Shares] = {}
+
+    def of(self, item: Watched) -> Shares:
+        approved_on = day_of(item.approved_at, self.zone)
+        if approved_on not in self._made:
+            self._made[approved_on] = Shares(self._alarms, item.approved_at, self._lives, self.zone)
+        return self._made[approved_on]
 
 
 async def _link(

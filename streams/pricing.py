@@ -7,7 +7,7 @@ the retention has dropped stay known. Report ids follow from what they report, a
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -17,20 +17,21 @@ from pydantic import ValidationError
 
 from detectors.budget import Shares
 from detectors.cascade import Lineage, analyse
-from detectors.course import Setting
+from detectors.course import Breach, Setting
 from detectors.elasticity import Test
 from detectors.local_days import ONE_DAY, day_of, day_start, first_whole_day, hours_of
-from detectors.price_course import KEPT, Course, Day, Found, follow, in_force, read_day
+from detectors.price_course import KEPT, Course, Day, Found, Seen, follow, in_force, read_day
 from detectors.series import HourRow, by_day
 from storage import detection, findings, history, standings
 from storage.detection import ProjectDays, Watched
 from storage.exclusions import excluded
+from storage.findings import SUPERSEDED, Report
 from storage.ledger import Connection
 from storage.standings import Saved
 from streams.alerts import Alert, due
 from streams.examination import TEST_CHANGED
 from streams.news import News
-from streams.reports import make_report, shadow_until, test_begins
+from streams.reports import make_report, shadow_until, test_begins, worst
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +77,7 @@ class PriceExamination:
         judged = date.min if reason == TEST_CHANGED else min(through, *(each - ONE_DAY for each in repriced))
         alerts = await self._write(course.found, judged)
         founded = {told.breach.detected_at for told in course.found}
-        await findings.supersede(
-            *(self._connection, self._item, day_start(days[0].day, self._zone), founded),
-            *(reason or PRICES_CHANGED, self._ends(last)),
-        )
+        await self._supersede(day_start(days[0].day, self._zone), founded, reason or PRICES_CHANGED, last)
         await self._save(days, course)
         return alerts
 
@@ -138,28 +136,49 @@ class PriceExamination:
         since = first_whole_day(test_begins(self._item), self._zone)
         return follow(self._test, days, since, self._shares.on, Setting(self._zone, past, told, silent))
 
+    async def _supersede(
+        self, after: datetime, founded: Collection[datetime], reason: str, last: date
+    ) -> None:
+        item = self._item
+        known = await findings.known(self._connection, (item.org_id, item.project_id), after)
+        groundless = [
+            at
+            for at, report in known.get(item.id, {}).items()
+            if at > after and at not in founded and report.status != SUPERSEDED
+        ]
+        if groundless:
+            await findings.supersede(self._connection, item, groundless, reason, self._ends(last))
+
     async def _write(self, found: Sequence[Found], judged: date) -> list[Alert]:
-        """Write the reports of breaches found after the day `judged`, and how each breach stands."""
+        """Write the reports of breaches that days after `judged` say something of, and how each stands."""
         alerts: list[Alert] = []
         for told in found:
-            if told.breach.day > judged:
+            if told.looks[-1].look.day > judged:
                 alerts += await self._report(told)
             await findings.settle(self._connection, self._item, told.breach)
         return alerts
 
     async def _report(self, told: Found) -> list[Alert]:
-        breach, value = told.breach, told.look.estimate
-        rows = await self._rows(self._first, breach.day)
-        if not rows or value is None:
+        """Write the report of a breach: the worst that it looked like in its first week (`report_of`)."""
+        rows = await self._rows(self._first, told.looks[-1].look.day)
+        looks = [report for seen in told.looks if (report := self._look(told.breach, seen, rows))]
+        if not looks:
             return []
-        report = make_report(self._item, rows, value, breach.detected_at, breach.evidence)
-        report = replace(report, historical=breach.historical)
+        report = replace(worst(looks), historical=told.breach.historical)
         cascade = analyse(self._lineage, self._place, report.tier_delta)
         before = await findings.write_report(self._connection, report, cascade)
         if before is None:
             log.info("divergence: %s (%s)", report.summary, report.classification)
         event = due(before, report)
         return [Alert(event, report, cascade)] if event else []
+
+    def _look(self, breach: Breach, seen: Seen, rows: Sequence[HourRow]) -> Report | None:
+        ends = self._ends(seen.look.day)
+        known = [row for row in rows if row.hour < ends]
+        if not known or seen.look.estimate is None:
+            return None
+        evidence = replace(breach.evidence, interval=seen.interval)
+        return make_report(self._item, known, seen.look.estimate, breach.detected_at, evidence)
 
     async def _save(self, days: list[Day], course: Course) -> None:
         saved = Saved(
@@ -169,7 +188,7 @@ class PriceExamination:
             revisions=sum(day.revisions for day in days),
             verdict=course.shown(),
         )
-        await standings.save(self._connection, self._item, saved)
+        await standings.save(self._connection, [(self._item, saved)])
 
     def _state(self, days: list[Day]) -> dict[str, Any]:
         kept = KEPT.dump_python(tuple(days), mode="json")

@@ -110,7 +110,12 @@ def report_of(item: Watched, breach: Breach, rows: Sequence[HourRow], last: date
         begins = day_start(day - (POOLED_DAYS - 1) * ONE_DAY, zone)
         looks += _look(item, breach, rows, (begins, day_start(day + ONE_DAY, zone)), zone)
         day += ONE_DAY
-    return replace(max(looks, key=lambda look: SEVERITY[look.classification]), historical=breach.historical)
+    return replace(worst(looks), historical=breach.historical)
+
+
+def worst(looks: Sequence[Report]) -> Report:
+    """Return of the looks at a breach, by day, the first that is the gravest."""
+    return max(looks, key=lambda look: SEVERITY[look.classification])
 
 
 def _look(

@@ -207,6 +207,15 @@ async def test_a_gross_breach_is_told_within_its_day_and_not_again_at_its_end(
     assert day(1) < datetime.fromisoformat(told["data"]["detected_at"]) <= day(1) + timedelta(hours=12)
     assert (told["data"]["lane"], told["data"]["classification"]) == ("fast", "MINOR")
     assert told["data"]["actual_number"] == pytest.approx(BROKEN // 2, abs=2)
+    # What is shown of it is that of the hour, not of the day before, and stays until something else holds.
+    shown = await state(connection, place)
+    verdict = json.loads(shown["verdict"])
+    assert (verdict["status"], verdict["lane"]) == ("DIVERGED", "fast")
+    assert datetime.fromisoformat(verdict["at"]) == datetime.fromisoformat(told["data"]["detected_at"])
+    assert verdict["mean"] == pytest.approx(BROKEN // 2, abs=2)
+    assert shown["folded_through"] == day(2).date()
+    await examine(connection, world, place, 2, changed_from=day(1) + timedelta(hours=11))
+    assert await state(connection, place) == shown
     before, _, _ = await everything(connection)
     await examine(connection, world, place, 1)
     after, _, _ = await everything(connection)
@@ -222,7 +231,8 @@ async def test_a_gross_breach_that_was_none_is_superseded_before_its_day_ends(
     await write(connection, place, [1], KEPT)
     await examine(connection, world, place, 2, changed_from=day(1))
     assert await reports(connection) == [("SUPERSEDED", CORRECTED)]
-    assert (await state(connection, place))["status"] == "OK"
+    stands = await state(connection, place)
+    assert (stands["status"], json.loads(stands["verdict"])["status"]) == ("OK", "OK")
 
 
 async def test_hours_that_are_taken_out_are_in_no_verdict_and_in_no_report(

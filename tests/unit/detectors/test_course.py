@@ -140,9 +140,10 @@ def test_the_hours_so_far_show_the_very_breach_that_the_day_will():
         ahead(TEST, standing, replace(gone, hours=gone.hours[:count], users=2000, samples=200 * count), LIVE)
         for count in range(1, 25)
     ]
-    (breach,) = {each for each in seen if each}
-    first = seen.index(breach)
-    assert seen[first:] == [breach] * (24 - first)
+    (told,) = {each for each in seen if each}
+    breach, first = told.breach, seen.index(told)
+    assert seen[first:] == [told] * (24 - first)
+    assert (told.verdict.status, told.verdict.at) == (Status.DIVERGED, breach.detected_at)
     assert breach.detected_at == START + timedelta(days=30, hours=first + 1)
     assert (breach.evidence.lane, breach.evidence.days) == ("fast", 30)
     assert advance(TEST, standing, gone, 24, LIVE).breaches == (breach,)

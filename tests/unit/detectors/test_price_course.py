@@ -58,6 +58,19 @@ def test_a_breach_is_known_by_the_end_of_its_day_and_says_what_it_rests_on():
     assert found.status is Status.DIVERGED
 
 
+def test_a_breach_is_looked_at_again_for_a_week_or_until_it_ends():
+    (told,) = course(days()).found
+    assert [seen.look.day for seen in told.looks] == [day(66 + number) for number in range(8)]
+    assert told.looks[0].interval == told.breach.evidence.interval
+    for seen in told.looks:
+        assert seen.interval is not None
+        assert seen.look.estimate is not None
+        assert seen.interval[0] <= seen.look.estimate <= seen.interval[1]
+    until = replace(SETTING, shadow_until=ends(69))
+    first, second = course(days(), until).found
+    assert [len(first.looks), len(second.looks)] == [4, 8]
+
+
 def test_a_breach_in_history_is_told_anew_on_the_first_live_day():
     setting = replace(SETTING, history=frozenset(day(number) for number in range(80)))
     assert breaches(course(days(), setting)) == [
