@@ -16,6 +16,10 @@ from tests.databases import Database
 from tests.integration.conftest import bearer_of
 from tests.world import World, build
 
+_FAILED = (
+    "status = 'FAILED', error_message = 'away', completed_at = now(), tokens_input = 0, tokens_output = 0,"
+    " cost_usd = 0, model_used = 'gpt-4', input_per_million = 30, output_per_million = 60"
+)
 Headers = dict[str, str]
 
 # In whose place they ask: the project's, and what is around it.
@@ -74,6 +78,7 @@ def besieged(template: Database, home: Path) -> Iterator[Callers]:
     try:
         world = asyncio.run(build(clone))
         asyncio.run(_grouped(clone))
+        asyncio.run(_executed(world))
         yield asyncio.run(_everybody(world, clone.settings(home)))
     finally:
         asyncio.run(databases.drop(clone))
@@ -83,6 +88,28 @@ async def _grouped(database: Database) -> None:
     """Make an incident of each report, known by its id."""
     async with database.superuser() as connection:
         await connection.execute("UPDATE divergence_report SET incident_id = id")
+
+
+async def _executed(world: World) -> None:
+    """Let an execution run, and another have failed, in each project: with places left for more."""
+    async with world.database.superuser() as connection:
+        await connection.execute("UPDATE organization SET subscription_tier = 'PRO'")
+        for place in world.places.values():
+            for execution in (place.failed, place.running):
+                await connection.execute(
+                    "INSERT INTO agent_execution (org_id, id, project_id, agent_id, phase, queued_by)"
+                    " SELECT org_id, $2, project_id, 1, '', queued_by FROM agent_execution WHERE id = $1",
+                    place.execution,
+                    execution,
+                )
+                await connection.execute("SELECT set_config('session_replication_role', 'replica', false);")
+                ended = execution == place.failed
+                await connection.execute(
+                    f"""UPDATE agent_execution SET started_at = now(), seen_at = now(), claimed_by = queued_by,
+                        {_FAILED if ended else "status = 'RUNNING'"} WHERE id = $1""",
+                    execution,
+                )
+                await connection.execute("SELECT set_config('session_replication_role', 'origin', false);")
 
 
 async def _everybody(world: World, settings: Settings) -> Callers:

@@ -106,7 +106,9 @@ async def _everything(callers: Callers) -> dict[str, Any]:
         return {table: await connection.fetchval(digest.format(table)) for table in Base.metadata.tables}
 
 
-TRIED = [place for place in (*IN_BODIES, *IN_QUERIES) if place.route not in OPEN]
+# A name that the caller gives, of nothing that is there.
+GIVEN = {("claim_id",)}
+TRIED = [place for place in (*IN_BODIES, *IN_QUERIES) if place.route not in OPEN and place.path not in GIVEN]
 
 
 @pytest.mark.parametrize("place", TRIED, ids=str)
