@@ -124,13 +124,13 @@ BEGIN
 END
 $$;
 
--- Some rows of a closed organisation, `most` of them; returns how many they were. By the key, since a ctid is
--- a partition's own.
-CREATE FUNCTION auth.delete_rows(of_table text, most bigint) RETURNS bigint
+-- Some rows of a closed organisation, `most` of them, in the order of the key and not before the place `after`:
+-- what was deleted just now lies at the beginning until it is vacuumed, and must not be read again each time.
+-- By the key, since a ctid is a partition's own. Returns how many they were, and the place to go on from.
+CREATE FUNCTION auth.delete_rows(of_table text, most bigint, after jsonb, OUT gone bigint, OUT place jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key text[];
-    gone bigint;
 BEGIN
     IF auth.closed_org() IS NULL THEN
         RAISE EXCEPTION 'only what is of a closed organisation is deleted' USING ERRCODE = 'AG026';
@@ -147,11 +147,18 @@ BEGIN
     FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE i.indrelid = to_regclass(format('public.%I', of_table)) AND i.indisprimary;
-    EXECUTE format('DELETE FROM public.%I AS t WHERE (t.%s) IN (SELECT %s FROM public.%I AS s WHERE s.org_id = $1 LIMIT $2)',
-                   of_table, array_to_string(key, ', t.'), array_to_string(key, ', '), of_table)
-    USING auth.closed_org(), most;
-    GET DIAGNOSTICS gone = ROW_COUNT;
-    RETURN gone;
+    EXECUTE format(
+        'WITH those AS MATERIALIZED (
+             SELECT s.* FROM jsonb_populate_record(NULL::public.%1$I, coalesce($3, ''{}'')) AS r
+             CROSS JOIN LATERAL (SELECT t.%2$s FROM public.%1$I AS t WHERE t.org_id = $1 AND %4$s
+                                 ORDER BY t.%2$s LIMIT $2) AS s
+         ), gone AS (DELETE FROM public.%1$I AS t USING those AS s WHERE (t.%2$s) = (s.%3$s) RETURNING 1)
+         SELECT (SELECT count(*) FROM gone), (SELECT to_jsonb(s) FROM those AS s ORDER BY s.%5$s DESC LIMIT 1)',
+        of_table, array_to_string(key, ', t.'), array_to_string(key, ', s.'),
+        CASE WHEN after IS NULL THEN 'true' ELSE format('(t.%s) >= (r.%s)', array_to_string(key[:3], ', t.'),
+                                                        array_to_string(key[:3], ', r.')) END,
+        array_to_string(key, ' DESC, s.'))
+    INTO gone, place USING auth.closed_org(), most, after;
 END
 $$;
 

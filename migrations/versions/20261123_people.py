@@ -47,7 +47,7 @@ OWNERS = {
         "auth.export_rows(text, refcursor)",
         "auth.count_rows(text)",
         "auth.close_organization()",
-        "auth.delete_rows(text, bigint)",
+        "auth.delete_rows(text, bigint, jsonb)",
         "auth.bury_organization()",
         "auth.note_last_words()",
         "auth.finish_burial()",

@@ -36,7 +36,7 @@ ONE_ORGANISATION = {
         "auth.export_rows(text,refcursor)",
         "auth.count_rows(text)",
     ),
-    *("auth.close_organization()", "auth.delete_rows(text,bigint)", "auth.bury_organization()"),
+    *("auth.close_organization()", "auth.delete_rows(text,bigint,jsonb)", "auth.bury_organization()"),
     *("auth.note_last_words()", "auth.finish_burial()"),
 }
 FORGET = "forget_executions(timestamp with time zone,integer)"

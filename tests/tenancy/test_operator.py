@@ -17,12 +17,12 @@ from tests.databases import SECRET
 from tests.tenancy.asking import DENIED, asking, rows, sqlstate
 from tests.world import World
 
-DELETES = "SELECT auth.delete_rows($1, 10)"
+DELETES = "SELECT gone FROM auth.delete_rows($1, 10, NULL)"
 FOR_THE_OWNER = {
     "auth.export_rows('tag', 'c')",
     "auth.count_rows('tag')",
     "auth.close_organization()",
-    "auth.delete_rows('tag', 1)",
+    "auth.delete_rows('tag', 1, NULL)",
     "auth.bury_organization()",
     "auth.note_last_words()",
     "auth.finish_burial()",
