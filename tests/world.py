@@ -38,6 +38,9 @@ class Place:
     key: UUID = field(default_factory=uuid4)
     window: UUID = field(default_factory=uuid4)
     execution: UUID = field(default_factory=uuid4)
+    # Of those who ask over HTTP alone (`tests/tenancy/callers.py`).
+    running: UUID = field(default_factory=uuid4)
+    failed: UUID = field(default_factory=uuid4)
     evidence: UUID = field(default_factory=uuid4)
     gate: UUID = field(default_factory=uuid4)
     in_review: UUID = field(default_factory=uuid4)

@@ -12,6 +12,7 @@ MEMBERS = {*ADMINS, "max", "max, in a2"}
 COMMENTERS = {"cem", "cem, who only looks at a2"}
 VIEWERS = {"vic", "eve", "eve, who may not edit a2"}
 EVERYBODY = {*MEMBERS, *COMMENTERS, *VIEWERS, "ann in a1"}
+RUNNERS = {"a key of a1": "403 scope-missing", "a key for publishing": "403 scope-missing"}
 MACHINE = {"a key of a1": OK, "a key for publishing": "403 scope-missing"}
 NO_MACHINE = {"a key of a1": LOW, "a key for publishing": LOW}
 
@@ -55,6 +56,13 @@ def _edits(body: Any = None, **ids: str) -> Row:
     """Return an edit in a project, where a role in the project stands in place of the organisation's."""
     allowed = {*MEMBERS, "eve", "ann in a1"}
     return Row(allowed, (GONE, GONE, GONE, LOW, LOW), body, ids)
+
+def _runs(body: Any = None, **ids: str) -> Row:
+    """Return what an editor may do in a runner's place; the keys here have no scope `run`."""
+    missing = "403 scope-missing"
+    allowed = {*MEMBERS, "eve", "ann in a1"}
+    return Row(allowed, (GONE, GONE, GONE, missing, missing), body, ids, RUNNERS)
+
 
 
 def _administers(body: Any = None, *outside: str, **ids: str) -> Row:
@@ -153,6 +161,21 @@ ROUTES = {
             "evidence_ids": ["{evidence}"],
         },
     ),
+    "GET /v1/agents": _reads(*_LIST),
+    "GET /v1/agents/{agent_id}": _reads(*_LIST),
+    "GET /v1/model-prices": _reads(*_LIST),
+    "GET /v1/projects/{project_id}/executions": _reads(),
+    "POST /v1/projects/{project_id}/executions": _edits({"agent_id": 1}),
+    "GET /v1/executions/{execution_id}": _reads(),
+    "POST /v1/projects/{project_id}/executions/claim": _runs(
+        {"claim_id": "3f0f8a52-7c2b-4a68-9b7e-6a2b1e4c5d11"}
+    ),
+    "POST /v1/executions/{execution_id}/heartbeat": _runs(execution_id="running"),
+    "POST /v1/executions/{execution_id}/complete": _runs(
+        {"tokens_input": 1, "tokens_output": 1}, execution_id="running"
+    ),
+    "POST /v1/executions/{execution_id}/fail": _runs({"error_message": "away"}, execution_id="running"),
+    "POST /v1/executions/{execution_id}/retry": _runs(execution_id="failed"),
     "GET /v1/gate-decisions/{decision_id}": _reads(),
     "POST /v1/gate-decisions/{decision_id}/override": _administers({"override_reason": "we know better"}),
     "GET /v1/projects/{project_id}/telemetry": _reads(),
@@ -174,12 +197,17 @@ ROUTES = {
     "DELETE /v1/members/{user_id}": _administers_all(),
     "GET /v1/invitations": _administers_all(None, OK, LOW, LOW),
     "POST /v1/invitations": _administers_all(
+    "execution_id": "execution",
+    "agent_id": "agent",
         {"email": "other@people.example", "role_in_org": "VIEWER"}, OK, LOW, LOW
     ),
     "GET /v1/invitations/{invitation_id}": _administers_all(),
     "DELETE /v1/invitations/{invitation_id}": _administers_all(),
     "GET /v1/dead-letters": _administers(None, OK, LOW, OK),
     "GET /v1/keys": _reads_people(*_OWN_LIST),
+# The same for everybody.
+EVERYBODYS = {"agent": "1"}
+
     "POST /v1/keys": _administers(
         {"project_id": "{project}", "name": "mine", "scopes": ["read"]}, UNKNOWN, LOW, UNKNOWN
     ),
