@@ -57,12 +57,12 @@ def _edits(body: Any = None, **ids: str) -> Row:
     allowed = {*MEMBERS, "eve", "ann in a1"}
     return Row(allowed, (GONE, GONE, GONE, LOW, LOW), body, ids)
 
+
 def _runs(body: Any = None, **ids: str) -> Row:
     """Return what an editor may do in a runner's place; the keys here have no scope `run`."""
     missing = "403 scope-missing"
     allowed = {*MEMBERS, "eve", "ann in a1"}
     return Row(allowed, (GONE, GONE, GONE, missing, missing), body, ids, RUNNERS)
-
 
 
 def _administers(body: Any = None, *outside: str, **ids: str) -> Row:
@@ -161,6 +161,14 @@ ROUTES = {
             "evidence_ids": ["{evidence}"],
         },
     ),
+    "GET /v1/gate-decisions/{decision_id}": _reads(),
+    "POST /v1/gate-decisions/{decision_id}/override": _administers({"override_reason": "we know better"}),
+    "GET /v1/projects/{project_id}/telemetry": _reads(),
+    "GET /v1/projects/{project_id}/series": _reads(),
+    "GET /v1/costs": _reads(*_LIST),
+    "GET /v1/divergence-reports": _reads(*_LIST),
+    "GET /v1/divergence-reports/{report_id}": _reads(),
+    "GET /v1/incidents": _reads(*_LIST),
     "GET /v1/agents": _reads(*_LIST),
     "GET /v1/agents/{agent_id}": _reads(*_LIST),
     "GET /v1/model-prices": _reads(*_LIST),
@@ -176,14 +184,6 @@ ROUTES = {
     ),
     "POST /v1/executions/{execution_id}/fail": _runs({"error_message": "away"}, execution_id="running"),
     "POST /v1/executions/{execution_id}/retry": _runs(execution_id="failed"),
-    "GET /v1/gate-decisions/{decision_id}": _reads(),
-    "POST /v1/gate-decisions/{decision_id}/override": _administers({"override_reason": "we know better"}),
-    "GET /v1/projects/{project_id}/telemetry": _reads(),
-    "GET /v1/projects/{project_id}/series": _reads(),
-    "GET /v1/costs": _reads(*_LIST),
-    "GET /v1/divergence-reports": _reads(*_LIST),
-    "GET /v1/divergence-reports/{report_id}": _reads(),
-    "GET /v1/incidents": _reads(*_LIST),
     "GET /v1/me": _reads_people(*_OWN_LIST),
     "PATCH /v1/me": _reads_people(*_OWN_LIST, body={"full_name": "Renamed"}),
     # Bob is the last ADMIN of B.
@@ -197,17 +197,13 @@ ROUTES = {
     "DELETE /v1/members/{user_id}": _administers_all(),
     "GET /v1/invitations": _administers_all(None, OK, LOW, LOW),
     "POST /v1/invitations": _administers_all(
-    "execution_id": "execution",
-    "agent_id": "agent",
         {"email": "other@people.example", "role_in_org": "VIEWER"}, OK, LOW, LOW
     ),
     "GET /v1/invitations/{invitation_id}": _administers_all(),
     "DELETE /v1/invitations/{invitation_id}": _administers_all(),
     "GET /v1/dead-letters": _administers(None, OK, LOW, OK),
+    "GET /v1/audit-log": _administers(None, OK, LOW, OK),
     "GET /v1/keys": _reads_people(*_OWN_LIST),
-# The same for everybody.
-EVERYBODYS = {"agent": "1"}
-
     "POST /v1/keys": _administers(
         {"project_id": "{project}", "name": "mine", "scopes": ["read"]}, UNKNOWN, LOW, UNKNOWN
     ),
@@ -225,6 +221,8 @@ IDS = {
     "assumption_id": "assumption",
     "report_id": "report",
     "exclusion_id": "window",
+    "execution_id": "execution",
+    "agent_id": "agent",
     "evidence_id": "evidence",
     "key_id": "key",
     "decision_id": "gate",
@@ -232,6 +230,9 @@ IDS = {
     "invitation_id": "invitation",
     "tag_name": "tag",
 }
+
+# The same for everybody.
+EVERYBODYS = {"agent": "1"}
 
 
 def only_asks(route: str) -> bool:
