@@ -87,8 +87,9 @@ async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slic
 
 async def totals(session: AsyncSession, org_id: UUID, wanted: Wanted) -> Row[Any]:
     """Return tokens, cost and count of all that is wanted, whatever the page."""
-    sums: Select[Any] = select(*_SUMS)
-    return (await session.execute(_of(sums, org_id, wanted))).one()
+    query: Select[Any] = select().add_columns(*_SUMS)
+    found: Row[Any] = (await session.execute(_of(query, org_id, wanted))).one()
+    return found
 
 
 async def pending_since(session: AsyncSession, org_id: UUID, project_id: UUID | None) -> datetime | None:
