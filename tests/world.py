@@ -152,10 +152,6 @@ def _accesses(world: World) -> Iterator[Base]:
             expires_at=datetime(2100, 1, 1, tzinfo=UTC),
         )
         yield tables.IdempotencyKey(org_id=org, actor_id=admin, key="once", request_sha256=b"")
-
-
-def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
-    name, place, user, other = named
         yield from _audited(org)
 
 
@@ -165,6 +161,10 @@ def _audited(org: UUID) -> Iterator[Base]:
     month = datetime(2020, 1, 1, tzinfo=UTC)
     yield tables.AuditCheckpoint(**start, dropped_before=month, entries=0, made_at=HOUR, signature=bytes(64))
     yield tables.AuditHead(**start, told_at=HOUR)
+
+
+def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
+    name, place, user, other = named
     org = {"org_id": place.org}
     within = {**org, "project_id": place.project}
     yield tables.Workspace(**org, id=place.workspace, name=f"Team {name}", created_by=user)
