@@ -54,7 +54,12 @@ def rested_on(frame: pd.DataFrame, assumption: Fields, zone: str) -> pd.DataFram
     begins = pd.Timestamp(assumption["effective_from"]) + timedelta(days=assumption["launch_grace_days"])
     local = begins.tz_convert(zone)
     first = local.date() if local == local.normalize() else local.date() + timedelta(days=1)
-    wanted = (frame["metric_name"] == assumption["metric_name"]) & (frame["day"] >= first)
+    return about(frame[frame["day"] >= first], assumption)
+
+
+def about(frame: pd.DataFrame, assumption: Fields) -> pd.DataFrame:
+    """Return the rows that an assumption is about, in the order in which a report names them."""
+    wanted = frame["metric_name"] == assumption["metric_name"]
     if assumption["cohort"] and assumption["unit"] != "share":
         wanted &= frame["cohort"] == assumption["cohort"]
     if assumption["feature"]:
@@ -167,13 +172,18 @@ def as_of(rows: pd.DataFrame, report: Fields, assumption: Fields) -> Fields:
     actual = value(known[known["timestamp"] >= pd.Timestamp(report["actual_since"])], assumption)
     if actual is None:
         raise SystemExit("the export has no row of the hours that the report's value is of")
+    return resting_on(known, actual, assumption)
+
+
+def resting_on(known: pd.DataFrame, actual: float, assumption: Fields) -> Fields:
+    """Return what a report says that found the value `actual`, and rests on these rows."""
     users, samples = size(union(known["users_sketch"])), int(known["sample_count"].sum())
     tier = "E4" if (users or samples) >= 1000 else "E1"
     tier_delta = max(0, int(tier[1]) - int(assumption["evidence_tier"][1]))
     gap = relative_gap(assumption, actual)
     return {
         "actual_number": actual,
-        "actual_value": f"{actual:.4g} {'%' if assumption['unit'] == 'share' else assumption['unit']}",
+        "actual_value": amount(actual, assumption["unit"]),
         "relative_gap": None if math.isinf(gap) else gap,
         "sample_count": samples,
         "user_count": users,
@@ -184,6 +194,11 @@ def as_of(rows: pd.DataFrame, report: Fields, assumption: Fields) -> Fields:
         "last_hour": known["timestamp"].iloc[-1].isoformat(),
         **revisions(known),
     }
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a value with its unit, as reports show it."""
+    return f"{value:.4g} {'%' if unit == 'share' else unit}"
 
 
 def revisions(rows: pd.DataFrame) -> Fields:
