@@ -133,7 +133,6 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the project is not there, or not yours to decide on' USING ERRCODE = '42501';
     END IF;
-    NEW.score := public.gate_score(NEW.phase, NEW.indicators);
     SELECT g.* INTO gate FROM public.gates() AS g WHERE g.phase = NEW.phase;
     IF stands.is_archived THEN
         RAISE EXCEPTION 'the project is archived: take it out of the archive first' USING ERRCODE = 'AG018';
@@ -144,6 +143,7 @@ BEGIN
                      'no gate is ahead of it')
             USING ERRCODE = 'AG016';
     END IF;
+    NEW.score := public.gate_score(NEW.phase, NEW.indicators);
     NEW.target_threshold := gate.target_threshold;
     NEW.decided_by := coalesce(auth.uid(), NEW.decided_by);
     NEW.created_at := now();
@@ -255,8 +255,8 @@ BEGIN
     IF FOUND THEN
         NEW.evidence_tier := public.evidence_tier_of(NEW.org_id, NEW.artifact_id);
         IF NEW.evidence_tier IN ('E0', 'E1') THEN
-            RAISE EXCEPTION 'the evidence behind % % version % (%) is worth %, and a gate takes E2 or more: GET /v1/artifacts/%/evidence-tier says what is missing',
-                named.type, named.key, named.version, NEW.artifact_id, NEW.evidence_tier, NEW.artifact_id
+            RAISE EXCEPTION 'the evidence behind % is worth %, and a gate takes E2 or more: GET /v1/artifacts/{id}/evidence-tier says what is missing',
+                concat_ws(' ', named.type, nullif(named.key, ''), 'version', named.version), NEW.evidence_tier
                 USING ERRCODE = 'AG015';
         END IF;
     END IF;

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
@@ -37,6 +38,8 @@ KNOWN = {
         "Third",
         "archived project of B",
         "newer version",
+        "archived project",
+        "draft of the archived project",
         "nothing",
         *INVITATIONS,
         *IN_REVIEW,
@@ -61,8 +64,36 @@ async def prepare(world: World) -> None:
                     is_archived=name.startswith("archived"),
                 )
             )
+        for row in _archived(world, here):
+            session.add(row)
+            await session.flush()
         session.add_all(_invitations(world))
         session.add_all(_versions(world, here))
+        # Its gate takes few indicators.
+        await session.execute(
+            update(tables.Project)
+            .where(tables.Project.id == world.places["a2"].project)
+            .values(phase="DEVELOP")
+        )
+
+
+def _archived(world: World, place: Place) -> Iterator[tables.Base]:
+    yield tables.Project(
+        org_id=place.org,
+        id=KNOWN["archived project"],
+        workspace_id=place.workspace,
+        name="Archived",
+        problem_statement="It takes too long.",
+        created_by=world.ann,
+        is_archived=True,
+    )
+    yield tables.Artifact(
+        org_id=place.org,
+        id=KNOWN["draft of the archived project"],
+        project_id=KNOWN["archived project"],
+        type="PRD",
+        created_by=world.ann,
+    )
 
 
 def _invitations(world: World) -> Iterator[tables.Invitation]:
@@ -116,6 +147,9 @@ def known(callers: Callers) -> dict[str, str]:
         "other draft": here["other"],
         "draft of B": there["code"],
         "draft of the other project": other["code"],
+        "approved in the other project": other["artifact"],
+        "decision": here["gate"],
+        "decision in the other project": other["gate"],
         "key": here["key"],
         "report": here["report"],
         "invitation": here["invitation"],

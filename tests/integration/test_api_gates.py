@@ -189,7 +189,10 @@ async def test_a_gate_that_is_refused_says_what_to_do(gated: Gated):
     bare = (await drafted(team, gated.project, type="GTM"))["id"]
     low = await team.ask("ann", "POST", gated.path, json=gated.body(artifact_ids=[gated.artifact, bare]))
     assert slug(low, 409) == "evidence-too-low"
-    assert f"GET /v1/artifacts/{bare}/evidence-tier says what is missing" in low.json()["detail"]
+    assert low.json()["detail"] == (
+        "the evidence behind GTM version 1 is worth E0, and a gate takes E2 or more:"
+        " GET /v1/artifacts/{id}/evidence-tier says what is missing"
+    )
     other = await team.ask("ann", "POST", gated.path, json=gated.body("MDP", 600))
     assert slug(other, 409) == "wrong-gate"
     assert other.json()["detail"].endswith("decide on VRC")

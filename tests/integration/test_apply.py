@@ -216,6 +216,32 @@ def test_a_new_project_is_made_with_its_fields(acme: Augentis, database: Databas
     assert acme.out == "unchanged project Loyalty\n"
 
 
+# Without what it would rest on.
+DECIDED = """DO $$ BEGIN
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO phase_gate_decision (org_id, id, project_id, phase, score, target_threshold, indicators,
+                                     decided_by, rationale, decided_at)
+    SELECT org_id, gen_random_uuid(), id, 'DSP', 60, 80, '[]', created_by, 'as it was found', now()
+    FROM project;
+END $$"""
+
+
+def test_a_files_phase_is_taken_until_a_gate_is_decided(acme: Augentis, database: Database, tmp_path: Path):
+    assert acme("apply", write(tmp_path, phase="DESIGN"), "--json") == Exit.DONE
+    [project] = json.loads(acme.out)["projects"]
+    assert (project["phase"], project["change"]) == ("DESIGN", "changed")
+    assert acme("apply", write(tmp_path, phase="DESIGN")) == Exit.DONE
+    assert acme.out == "unchanged project Checkout\n"
+
+    fetch(database, DECIDED)
+    assert acme("apply", write(tmp_path, phase="DEFINE", description="Pays.")) == Exit.DONE
+    assert acme.out == "changed project Checkout\n", "the rest of the file is applied"
+    assert "is in DESIGN, where its gates have led it: the file's phase DEFINE was not taken" in acme.err
+    assert fetch(database, "SELECT phase FROM project") == [{"phase": "DESIGN"}]
+    assert acme("apply", write(tmp_path, phase="DESIGN")) == Exit.DONE
+    assert "was not taken" not in acme.err
+
+
 def mistakes(acme: Augentis, file: Path) -> list[str]:
     assert acme("apply", file) == Exit.USAGE
     assert acme.out == ""
