@@ -31,7 +31,7 @@ _OURS: Mapping[str, Kind] = {
     "AG019": problems.INVALID,
     "AG020": problems.EXECUTION_STEP,
     "AG021": problems.RETRIES_USED,
-    "AG022": problems.OUT_OF_TURN,
+    "AG022": problems.EXECUTION_STEP,
     "AG023": problems.UNKNOWN_MODEL,
     "AG024": problems.AGENT_INACTIVE,
 }

@@ -158,8 +158,7 @@ BEGIN
     SELECT p.* INTO found_price FROM public.model_price AS p
     WHERE p.model = wanted AND p.effective_from <= moment ORDER BY p.effective_from DESC LIMIT 1;
     IF found_price.model IS NULL THEN
-        RAISE EXCEPTION 'no price was in force for model "%" at %; models with one: %', wanted,
-            to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        RAISE EXCEPTION 'model "%" had no price when this started; models that had: %', wanted,
             (SELECT string_agg(DISTINCT p.model, ', ' ORDER BY p.model) FROM public.model_price AS p
              WHERE p.effective_from <= moment)
             USING ERRCODE = 'AG023';
@@ -185,6 +184,11 @@ BEGIN
     THEN
         RAISE EXCEPTION 'what an execution is, when its steps were taken and what it cost are not for editing'
             USING ERRCODE = 'AG020';
+    END IF;
+    IF NEW.status <> OLD.status
+        AND step NOT IN ('QUEUED -> RUNNING', 'RUNNING -> SUCCESS', 'RUNNING -> FAILED', 'FAILED -> RETRIED')
+    THEN
+        RAISE EXCEPTION 'there is no step %', step USING ERRCODE = 'AG020';
     END IF;
     IF step NOT IN ('RUNNING -> SUCCESS', 'RUNNING -> FAILED')
         AND (NEW.tokens_input, NEW.tokens_output, NEW.model_used, NEW.output_artifact_id, NEW.error_message)
@@ -232,8 +236,6 @@ BEGIN
                 RAISE EXCEPTION 'it was tried again % times, as often as its max_retries allows: queue a new one',
                     OLD.retry_count USING ERRCODE = 'AG021';
             END IF;
-        ELSE
-            RAISE EXCEPTION 'there is no step %', step USING ERRCODE = 'AG020';
     END CASE;
     RETURN NEW;
 END

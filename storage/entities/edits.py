@@ -24,6 +24,7 @@ _THINGS = {
     "app_user": "person",
     "machine_key": "key",
     "project_access": "role in this project",
+    "agent_execution": "execution",
     "phase_gate_decision": "gate decision",
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
@@ -69,6 +69,12 @@ async def prepare(world: World) -> None:
             await session.flush()
         session.add_all(_invitations(world))
         session.add_all(_versions(world, here))
+        await session.execute(text("UPDATE agent SET is_active = false WHERE id = 26"))
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        await session.execute(text("UPDATE agent_execution SET max_retries = 0 WHERE status = 'FAILED'"))
+        await session.execute(text("SET LOCAL session_replication_role = origin"))
+        # What runs already is kept.
+        await session.execute(update(tables.Organization).values(subscription_tier="BASIC"))
         # Its gate takes few indicators.
         await session.execute(
             update(tables.Project)
@@ -152,6 +158,10 @@ def known(callers: Callers) -> dict[str, str]:
         "decision in the other project": other["gate"],
         "key": here["key"],
         "report": here["report"],
+        "queued": here["execution"],
+        "running": here["running"],
+        "failed": here["failed"],
+        "running in B": there["running"],
         "invitation": here["invitation"],
         **{name: str(getattr(callers.world, name)) for name in ("ann", "max", "vic", "fay", "bob", "eve")},
     }
