@@ -61,11 +61,11 @@ NOT_FOR_THE_API = {
     "key_usage",
     "topic_binding",
     "organization_tombstone",
-}
-
     "audit_pending",
     "audit_chain",
     "audit_head",
+}
+
 TENANTS = [*OF_A_PROJECT, *OF_AN_ORGANISATION, *OF_ADMINS, *OF_ONESELF, *sorted(OF_THE_LOG)]
 MEMBERS = ("ann", "max", "vic", "sam", "cem", "eve")
 
