@@ -4,6 +4,7 @@ from typing import Self
 from client.agents import Agents
 from client.artifacts import Artifacts
 from client.costs import Costs
+from client.evidence import EvidencePieces
 from client.exclusions import Exclusions
 from client.findings import Findings
 from client.gates import Gates
@@ -12,7 +13,9 @@ from client.people import People
 from client.products import Products
 
 
-class Client(Findings, Artifacts, Products, People, Letters, Exclusions, Agents, Costs, Gates):
+class Client(
+    Findings, Artifacts, EvidencePieces, Products, People, Letters, Exclusions, Agents, Costs, Gates
+):
     """Asks the API at `url` with a token or key. Lists are read page by page, as far as they are iterated.
 
     >>> with Client("http://127.0.0.1:8000", token) as augentis:  # doctest: +SKIP

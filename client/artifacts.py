@@ -26,6 +26,7 @@ class Artifacts(Requests):
         type: str | None = None,  # noqa: A002  # the field's name
         key: str | None = None,
         status: str | None = None,
+        evidence_tier: str | None = None,
         tag: str | None = None,
         since: datetime | None = None,
         latest: bool | None = None,
@@ -37,6 +38,7 @@ class Artifacts(Requests):
             type=type,
             key=key,
             status=status,
+            evidence_tier=evidence_tier,
             tag=tag,
             since=since,
             latest=latest,

@@ -15,6 +15,7 @@ from api.problems import ProblemError
 from api.routes import lookup
 from api.schemas import Artifact, ArtifactChange, ArtifactDetail, NewArtifact
 from api.schemas.artifacts import ArtifactStatus, ArtifactType
+from detectors.tiers import EvidenceTier
 from storage.entities import artifacts as writing
 from storage.entities import versions
 from storage.entities.artifacts import Name
@@ -32,6 +33,7 @@ class ArtifactFilters(Paging):
     type: ArtifactType | None = None
     key: Label | None = None
     status: ArtifactStatus | None = None
+    evidence_tier: EvidenceTier | None = None
     tag: Label | None = None
     since: Since | None = None
     latest: Annotated[
@@ -49,7 +51,13 @@ async def list_artifacts(
     """List a project's artifact versions without content, newest first unless `sort` says otherwise."""
     await lookup.project(caller, project_id)
     wanted = artifacts.Wanted(
-        filters.type, filters.key, filters.status, filters.tag, filters.since, filters.latest
+        filters.type,
+        filters.key,
+        filters.status,
+        filters.tag,
+        filters.since,
+        filters.latest,
+        filters.evidence_tier,
     )
     rows = await artifacts.listed(caller.session, caller.org_id, project_id, wanted, filters.part())
     return filters.page(rows, Artifact)

@@ -10,6 +10,7 @@ from client.records.agents import (
 )
 from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.costs import Cost, CostPage, CostSums
+from client.records.evidence import Evidence, EvidenceLadder, EvidenceRung
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
     CascadeAnalysis,
@@ -73,6 +74,9 @@ __all__ = [
     "Detector",
     "DivergenceReport",
     "DivergenceReportDetail",
+    "Evidence",
+    "EvidenceLadder",
+    "EvidenceRung",
     "ExclusionWindow",
     "Gate",
     "GateArtifact",

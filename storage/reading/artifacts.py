@@ -32,6 +32,7 @@ class Wanted:
     tag: str | None = None
     since: datetime | None = None
     latest: bool = False
+    evidence_tier: str | None = None
 
 
 async def listed(
@@ -44,7 +45,7 @@ async def listed(
 def of_project(org_id: UUID, project_id: UUID, wanted: Wanted) -> Select[Artifact]:
     """Return the query of these versions, without their content."""
     found = select(Artifact).where(Artifact.org_id == org_id, Artifact.project_id == project_id)
-    for column in ("type", "key", "status"):
+    for column in ("type", "key", "status", "evidence_tier"):
         value = getattr(wanted, column)
         if value is not None:
             found = found.where(getattr(Artifact, column) == value)

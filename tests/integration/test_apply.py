@@ -172,6 +172,24 @@ def test_content_changes_when_its_meaning_does(acme: Augentis, tmp_path: Path, b
     assert entry["change"] == ("changed" if changes else "unchanged")
 
 
+def test_evidence_makes_no_new_version(acme: Augentis, database: Database, tmp_path: Path):
+    """What was proven since is no change of the file; and of the next version nothing is proven."""
+    declared = artifact(evidence_tier="E0")
+    acme("apply", write(tmp_path, declared))
+    fetch(
+        database,
+        """INSERT INTO evidence (org_id, id, project_id, artifact_id, source, confidence_score,
+                                 evidence_count, created_by)
+           SELECT org_id, gen_random_uuid(), project_id, id, 'interview', 50, 1, created_by FROM artifact""",
+    )
+    tiers = "SELECT version, evidence_tier, declared_tier FROM artifact ORDER BY version"
+    assert acme("apply", write(tmp_path, declared)) == Exit.DONE
+    assert acme.out == "unchanged project Checkout\nunchanged artifact prd version 1\n"
+    assert fetch(database, tiers) == [{"version": 1, "evidence_tier": "E1", "declared_tier": "E0"}]
+    acme("apply", write(tmp_path, artifact(content={"title": "another"})))
+    assert fetch(database, tiers)[1] == {"version": 2, "evidence_tier": "E0", "declared_tier": None}
+
+
 def test_what_is_not_named_stays_as_it_is(acme: Augentis, database: Database, tmp_path: Path):
     full = artifact(evidence_tier="E2", depends_on=["base"], content={"title": "x"})
     acme("apply", write(tmp_path, artifact("base"), full, description="Pays.", phase="DEPLOY"))

@@ -129,6 +129,24 @@ def test_people_and_keys_are_looked_after(client: Client, team: Team, open_: Ope
     assert client.alarm_budget()["alarms_per_year"] == client.organization()["alarms_per_year"] == 1
 
 
+def test_evidence_is_added_and_reviewed_by_somebody_else(client: Client, team: Team, open_: Open):
+    project = client.create_project(team.workspace, "Evident", PROBLEM)
+    draft = client.create_artifact(project["id"], "PRD")
+    piece = client.add_evidence(draft["id"], "interview", 9, 80, idempotency_key="interviews")
+    piece = client.submit_evidence(client.change_evidence(piece, evidence_count=10))
+    with pytest.raises(ApiError, match="403 Evidence is reviewed by somebody else"):
+        client.escalate_evidence(piece)
+    bearer = bearer_of(team.settings, Claims(team.people["max"], team.org))
+    with open_(bearer["Authorization"].removeprefix("Bearer ")) as reviewer:
+        piece = reviewer.submit_evidence(reviewer.return_evidence(piece))
+        piece = reviewer.escalate_evidence(piece)
+    assert client.piece_of_evidence(piece["id"]) == piece
+    assert list(client.evidence(draft["id"], source="interview", escalation_status="ESCALATED")) == [piece]
+    ladder = client.evidence_tier(draft["id"])
+    assert (ladder["evidence_tier"], ladder["rungs"][1]["evidence"]) == ("E2", [piece["id"]])
+    assert [each["id"] for each in client.artifacts(project["id"], evidence_tier="E2")] == [draft["id"]]
+
+
 def test_hours_and_days_are_taken_out_and_given_back(client: Client, team: Team):
     project = client.create_project(team.workspace, "Checkout", PROBLEM)["id"]
     begins, ends = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (10, 12))

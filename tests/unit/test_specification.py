@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "specification.md"
 DATA_MODEL = ROOT.parent / "shared" / "spec" / "DataModel.md"
 RULES = Path(__file__).with_name("specification.txt")
-BUILT = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "13", "Multi-Tenant Isolation Strategy"}
+BUILT = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "12", "13", "Multi-Tenant Isolation Strategy"}
 
 
 class Row(NamedTuple):
@@ -73,6 +73,7 @@ def parsed(text: str) -> Iterator[Rule]:
 _OTHERS = (
     ("", r"CREATE POLICY (\w+) (ON \w+)", "policy"),
     ("Claims", r'^()  "(\w+)": "', "claim"),
+    ("Tier Elevation", r"^(E\d →) (E\d: .+)$", "elevation"),
     ("Decision Logic", r"^(IF .+:|ELIF .+:|ELSE:)\n +recommendation = (\w+)", "recommendation"),
 )
 
