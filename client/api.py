@@ -5,7 +5,6 @@ from client.agents import Agents
 from client.artifacts import Artifacts
 from client.costs import Costs
 from client.evidence import EvidencePieces
-from client.costs import Costs
 from client.exclusions import Exclusions
 from client.findings import Findings
 from client.gates import Gates

@@ -11,7 +11,6 @@ from client.records.agents import (
 from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.costs import Cost, CostPage, CostSums
 from client.records.evidence import Evidence, EvidenceLadder, EvidenceRung
-from client.records.costs import Cost, CostPage, CostSums
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
     CascadeAnalysis,
