@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-peers bench-windows bench-examination bench-scale chaos malformed fuzz docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-scale chaos malformed fuzz mutation audit docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile

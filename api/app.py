@@ -16,6 +16,7 @@ from api.routes import (
     agents,
     artifacts,
     assumptions,
+    audit,
     backtest,
     cascade,
     costs,
@@ -51,7 +52,7 @@ _ROUTES = (
     *(mapping, telemetry, series),
     *(agents, executions, running),
     *(reports, incidents, exclusions, holidays),
-    *(costs, me, organization, members, invitations, keys, letters, sessions, health, wellknown),
+    *(costs, me, organization, members, invitations, keys, letters, audit, sessions, health, wellknown),
 )
 
 

@@ -3,6 +3,7 @@ from typing import Self
 
 from client.agents import Agents
 from client.artifacts import Artifacts
+from client.audit import Audit
 from client.costs import Costs
 from client.evidence import EvidencePieces
 from client.exclusions import Exclusions
@@ -14,7 +15,7 @@ from client.products import Products
 
 
 class Client(
-    Findings, Artifacts, EvidencePieces, Products, People, Letters, Exclusions, Agents, Costs, Gates
+    Findings, Artifacts, EvidencePieces, Products, People, Letters, Exclusions, Agents, Costs, Gates, Audit
 ):
     """Asks the API at `url` with a token or key. Lists are read page by page, as far as they are iterated.
 

@@ -24,6 +24,7 @@ from api.schemas.artifacts import (
     NewTag,
     Tag,
 )
+from api.schemas.audit import AuditEntry
 from api.schemas.backtest import ArtifactBacktest, Backtest, BacktestEvent, NewBacktest
 from api.schemas.cascade import AffectedArtifact, ArtifactCascade
 from api.schemas.costs import Cost, CostPage, CostSums
@@ -91,6 +92,7 @@ __all__ = [
     "ArtifactChange",
     "ArtifactDetail",
     "Assumption",
+    "AuditEntry",
     "Backtest",
     "BacktestEvent",
     "CascadeAnalysis",

@@ -8,6 +8,7 @@ from client.records.agents import (
     ClaimedExecution,
     ModelPrice,
 )
+from client.records.audit import AuditEntry
 from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.costs import Cost, CostPage, CostSums
 from client.records.evidence import Evidence, EvidenceLadder, EvidenceRung
@@ -63,6 +64,7 @@ __all__ = [
     "ArtifactCascade",
     "ArtifactDetail",
     "Assumption",
+    "AuditEntry",
     "Backtest",
     "CascadeAnalysis",
     "ClaimedExecution",

@@ -30,7 +30,7 @@ CREATE UNLOGGED TABLE audit_pending (
     began TIMESTAMP WITH TIME ZONE NOT NULL,
     leaves BYTEA NOT NULL,
     CONSTRAINT pk_audit_pending PRIMARY KEY (org_id, place)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX ix_audit_pending_transaction ON audit_pending (transaction);
 -- A row an organisation, locked by who links: nothing is ever changed in it.
 CREATE TABLE audit_chain (

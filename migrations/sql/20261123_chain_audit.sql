@@ -16,8 +16,17 @@ DECLARE
     client text := CASE WHEN ip IS NOT NULL OR agent IS NOT NULL THEN auth.audit_client_text(ip, agent) END;
     ours text[] := CASE WHEN TG_ARGV[0] IN ('User', 'Invitation') THEN '{email,full_name,auth_provider_id}' END;
     link uuid := gen_random_uuid();
+    actor uuid := CASE kind WHEN 'role' THEN auth.role_id(session_user)
+                            ELSE coalesce(claims ->> 'key_id', claims ->> 'sub')::uuid END;
     olds jsonb[];
     news jsonb[];
+    old jsonb;
+    new jsonb;
+    part jsonb;
+    raised boolean;
+    places jsonb := '{}';
+    e public.audit_log;
+    entries public.audit_log[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(NULL::jsonb), array_agg(to_jsonb(n)) INTO olds, news FROM new_rows AS n;
@@ -37,77 +46,88 @@ BEGIN
     IF to_regclass('public.audit_log_' || to_char(happened AT TIME ZONE 'UTC', 'YYYY_MM')) IS NULL THEN
         PERFORM public.ensure_partitions('{audit_log}', ARRAY[(happened AT TIME ZONE 'UTC')::date]);
     END IF;
-    WITH told AS MATERIALIZED (
-        SELECT whose.org_id, r.part, changed.before, changed.after,
-               row_number() OVER (PARTITION BY whose.org_id ORDER BY c.nth) - 1 AS place,
-               CASE WHEN c.old IS NULL THEN 'CREATE'
-                    WHEN c.new IS NULL THEN 'DELETE'
-                    WHEN TG_ARGV[0] = 'Artifact' AND changed.after ->> 'status' = 'APPROVED' THEN 'APPROVE'
-                    WHEN TG_ARGV[0] = 'Evidence' AND changed.after ->> 'escalation_status' = 'ESCALATED'
-                        THEN 'ESCALATE'
-                    WHEN TG_ARGV[0] = 'PhaseGateDecision' AND changed.after ? 'override_at' THEN 'OVERRIDE'
-                    WHEN escalated.raised THEN 'ESCALATE'
-                    ELSE 'UPDATE' END AS action,
-               CASE WHEN escalated.raised THEN current_setting('augentis.evidence')::jsonb END AS evidence,
-               CASE WHEN client IS NOT NULL THEN uuid_send(gen_random_uuid()) END AS client_salt,
-               CASE WHEN coalesce(changed.before, changed.after) ?| ours THEN uuid_send(gen_random_uuid()) END
-                   AS personal_salt
-        FROM unnest(olds, news) WITH ORDINALITY AS c (old, new, nth)
-        CROSS JOIN LATERAL (SELECT coalesce(c.new, c.old) AS part) AS r
-        CROSS JOIN LATERAL (
-            -- A person has no organisation of their own: theirs is the one that the token is for.
-            SELECT CASE TG_ARGV[0] WHEN 'Organization' THEN r.part ->> 'id' WHEN 'User' THEN claims ->> 'org_id'
-                   ELSE r.part ->> 'org_id' END::uuid AS org_id
-        ) AS whose
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN c.old IS NOT NULL THEN jsonb_object_agg(k.key, c.old -> k.key) END AS before,
-                   CASE WHEN c.new IS NOT NULL THEN jsonb_object_agg(k.key, c.new -> k.key) END AS after
-            FROM jsonb_object_keys(r.part) AS k (key)
-            WHERE nullif(c.old -> k.key, 'null') IS DISTINCT FROM nullif(c.new -> k.key, 'null')
-              AND k.key <> ALL (
-                  '{secret_sha256, updated_at, last_updated_by, last_login_at, last_used_at, seen_at, revision}')
-              AND (k.key <> 'version' OR c.old IS NULL OR c.new IS NULL)
-        ) AS changed
-        CROSS JOIN LATERAL (
-            -- A tier changes inside a trigger by raise_evidence_tier() alone, which has just set augentis.evidence,
-            -- so that nobody's own setting is believed.
-            SELECT TG_OP = 'UPDATE' AND TG_ARGV[0] = 'Artifact' AND pg_trigger_depth() > 1
-                   AND changed.after ? 'evidence_tier' AS raised
-        ) AS escalated
-        WHERE whose.org_id IS NOT NULL AND coalesce(changed.before, changed.after) IS NOT NULL
-    ), entry AS MATERIALIZED (
-        -- In the order of the table's columns.
-        SELECT ROW(
-            t.org_id, happened, gen_random_uuid(),
-            CASE TG_ARGV[0] WHEN 'Project' THEN t.part ->> 'id' ELSE t.part ->> 'project_id' END::uuid,
-            kind,
-            -- Who signs in acts on what is theirs alone: their membership, their invitation.
-            CASE WHEN claims ? 'identity' THEN coalesce(t.part ->> 'accepted_by', t.part ->> 'user_id')::uuid
-                 WHEN kind = 'role' THEN auth.role_id(session_user)
-                 ELSE coalesce(claims ->> 'key_id', claims ->> 'sub')::uuid END,
-            CASE kind WHEN 'role' THEN session_user END,
-            t.action, TG_ARGV[0], (t.part ->> TG_ARGV[1])::uuid,
-            CASE WHEN t.personal_salt IS NULL THEN t.before ELSE t.before - ours END,
-            CASE WHEN t.evidence IS NOT NULL THEN t.after || jsonb_build_object('evidence', t.evidence)
-                 WHEN t.personal_salt IS NULL THEN t.after ELSE t.after - ours END,
-            ip, agent,
-            coalesce(claims #>> '{client,rationale}', t.after ->> 'override_reason'),
-            t.place, t.client_salt, sha256(t.client_salt || convert_to(client, 'UTF8')),
-            link, p.personal, t.personal_salt, sha256(t.personal_salt || convert_to(p.personal::text, 'UTF8'))
-        )::public.audit_log AS e
-        FROM told AS t CROSS JOIN LATERAL (
-            SELECT CASE WHEN t.personal_salt IS NOT NULL THEN jsonb_build_object(
-                'before', (SELECT jsonb_object_agg(k.key, k.value) FROM jsonb_each(t.before) AS k WHERE k.key = ANY (ours)),
-                'after', (SELECT jsonb_object_agg(k.key, k.value) FROM jsonb_each(t.after) AS k WHERE k.key = ANY (ours))
-            ) END AS personal
-        ) AS p
-    ), written AS (
-        INSERT INTO public.audit_log SELECT (entry.e).* FROM entry
-    )
+    e.timestamp := happened;
+    e.actor_kind := kind;
+    e.actor_id := actor;
+    e.actor_name := CASE kind WHEN 'role' THEN session_user END;
+    e.resource_type := TG_ARGV[0];
+    e.ip_address := ip;
+    e.user_agent := agent;
+    e.link_id := link;
+    -- A row at a time, in plain expressions: most statements are of one, and a query for all would cost them more.
+    FOR nth IN 1 .. cardinality(olds) LOOP
+        old := olds[nth];
+        new := news[nth];
+        part := coalesce(new, old);
+        -- A person has no organisation of their own: theirs is the one that the token is for.
+        e.org_id := CASE TG_ARGV[0] WHEN 'Organization' THEN part ->> 'id' WHEN 'User' THEN claims ->> 'org_id'
+                    ELSE part ->> 'org_id' END;
+        CONTINUE WHEN e.org_id IS NULL;
+        SELECT CASE WHEN old IS NOT NULL THEN jsonb_object_agg(k.key, old -> k.key) END,
+               CASE WHEN new IS NOT NULL THEN jsonb_object_agg(k.key, k.value) END
+          INTO e.changes_before, e.changes_after
+        FROM jsonb_each(part) AS k (key, value)
+        WHERE CASE WHEN old IS NULL OR new IS NULL THEN k.value <> 'null'
+                   ELSE k.value IS DISTINCT FROM old -> k.key AND k.key <> 'version' END
+          AND k.key <> ALL (
+              '{secret_sha256, updated_at, last_updated_by, last_login_at, last_used_at, seen_at, revision}');
+        CONTINUE WHEN e.changes_before IS NULL AND e.changes_after IS NULL;
+        -- A tier changes inside a trigger by raise_evidence_tier() alone, which has just set augentis.evidence,
+        -- so that nobody's own setting is believed.
+        raised := TG_OP = 'UPDATE' AND TG_ARGV[0] = 'Artifact' AND pg_trigger_depth() > 1
+                  AND e.changes_after ? 'evidence_tier';
+        e.action := CASE
+            WHEN old IS NULL THEN 'CREATE'
+            WHEN new IS NULL THEN 'DELETE'
+            WHEN TG_ARGV[0] = 'Artifact' AND e.changes_after ->> 'status' = 'APPROVED' THEN 'APPROVE'
+            WHEN TG_ARGV[0] = 'Evidence' AND e.changes_after ->> 'escalation_status' = 'ESCALATED' THEN 'ESCALATE'
+            WHEN TG_ARGV[0] = 'PhaseGateDecision' AND e.changes_after ? 'override_at' THEN 'OVERRIDE'
+            WHEN raised THEN 'ESCALATE'
+            ELSE 'UPDATE' END;
+        IF raised THEN
+            e.changes_after := e.changes_after
+                || jsonb_build_object('evidence', current_setting('augentis.evidence')::jsonb);
+        END IF;
+        e.id := gen_random_uuid();
+        e.project_id := CASE TG_ARGV[0] WHEN 'Project' THEN part ->> 'id' ELSE part ->> 'project_id' END;
+        e.resource_id := part ->> TG_ARGV[1];
+        -- Who signs in acts on what is theirs alone: their membership, their invitation.
+        IF claims ? 'identity' THEN
+            e.actor_id := coalesce(part ->> 'accepted_by', part ->> 'user_id');
+        END IF;
+        e.rationale := coalesce(claims #>> '{client,rationale}', e.changes_after ->> 'override_reason');
+        e.place := coalesce(places ->> e.org_id::text, '0');
+        places := places || jsonb_build_object(e.org_id, e.place + 1);
+        IF client IS NOT NULL THEN
+            e.client_salt := uuid_send(gen_random_uuid());
+            e.client_digest := sha256(e.client_salt || convert_to(client, 'UTF8'));
+        END IF;
+        IF ours IS NOT NULL THEN
+            e.personal := NULL;
+            e.personal_salt := NULL;
+            e.personal_digest := NULL;
+            IF coalesce(e.changes_before, e.changes_after) ?| ours THEN
+                SELECT jsonb_build_object('before', jsonb_object_agg(k.key, e.changes_before -> k.key)
+                                                    FILTER (WHERE e.changes_before ? k.key),
+                                          'after', jsonb_object_agg(k.key, e.changes_after -> k.key)
+                                                   FILTER (WHERE e.changes_after ? k.key))
+                  INTO e.personal FROM unnest(ours) AS k (key);
+                e.personal_salt := uuid_send(gen_random_uuid());
+                e.personal_digest := sha256(e.personal_salt || convert_to(e.personal::text, 'UTF8'));
+                e.changes_before := e.changes_before - ours;
+                e.changes_after := e.changes_after - ours;
+            END IF;
+        END IF;
+        entries := entries || e;
+    END LOOP;
+    IF entries IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO public.audit_log SELECT u.* FROM unnest(entries) AS u;
     INSERT INTO public.audit_pending (org_id, transaction, link_id, began, leaves)
-    SELECT (entry.e).org_id, pg_current_xact_id()::text::bigint, link, happened,
-           string_agg(sha256(convert_to(auth.audit_text(entry.e), 'UTF8')), ''::bytea ORDER BY (entry.e).place)
-    FROM entry GROUP BY (entry.e).org_id;
+    SELECT u.org_id, pg_current_xact_id()::text::bigint, link, happened,
+           string_agg(sha256(convert_to(auth.audit_text(u), 'UTF8')), ''::bytea ORDER BY u.place)
+    FROM unnest(entries) AS u GROUP BY u.org_id;
     RETURN NULL;
 END
 $$;

@@ -72,6 +72,8 @@ def test_everything_can_be_read(client: Client, world: World):
     [letter] = client.dead_letters(project_id=place.project, reason="bad_value", since=HOUR)
     assert letter["indices"] == [1]
     assert list(client.dead_letters(reason="future")) == []
+    [entry] = client.audit_log(resource_type="Project", resource_id=place.project, action="CREATE")
+    assert (entry["actor_kind"], entry["project_id"]) == ("role", str(place.project))
     [report] = client.divergence_reports(project_id=place.project, status="OPEN")
     cascade = client.divergence_report(report["id"])["cascade_analysis"]
     assert cascade is not None
