@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cli.demo.receiver import Receiver
+from streams.news import EXCLUDED
 from tests.streaming import NOW, Project, System, eventually
 
 ALERTS = "divergence_alerts"
@@ -213,6 +214,40 @@ async def test_a_report_that_corrected_telemetry_takes_back_is_superseded(
     (corrected,) = await reports(system, project)
     assert (corrected["id"], corrected["status"]) == (report["id"], "SUPERSEDED")
     assert corrected["resolution"] == "telemetry was corrected"
+    by_kafka, _ = await alerts(system, receiver, project)
+    assert len(by_kafka) == 1
+
+
+async def test_a_window_takes_a_report_back_and_gives_it_back_when_it_is_removed(
+    system: System, receiver: Receiver, tmp_path: Path
+):
+    """Its own letter wakes detection, through outbox, relay, Kafka and worker: no telemetry comes."""
+    project = await system.organisation()
+    assumptions(system, project, tmp_path / "a.yaml")
+    await send(system, project, days(0, 15, 60) + days(15, 17, 20))
+    await heard(system, project)
+    (report,) = await reports(system, project)
+    assert report["status"] == "OPEN"
+    await system.fetch(
+        """INSERT INTO exclusion_window (org_id, id, project_id, starts_at, ends_at, kind, reason, created_by)
+           SELECT $1, gen_random_uuid(), $2, $3, $4, 'INCIDENT', 'the gateway was down', user_id
+           FROM organization_members WHERE org_id = $1""",
+        *(project.org_id, project.id, FIRST_DAY + timedelta(days=15), FIRST_DAY + timedelta(days=17)),
+    )
+    await heard(system, project)
+    (excluded,) = await reports(system, project)
+    assert (excluded["id"], excluded["status"], excluded["resolution"]) == (
+        report["id"],
+        "SUPERSEDED",
+        EXCLUDED,
+    )
+    await system.fetch(
+        """UPDATE exclusion_window SET removed_at = now(), removed_by = created_by WHERE project_id = $1""",
+        project.id,
+    )
+    await heard(system, project)
+    (again,) = await reports(system, project)
+    assert (again["id"], again["status"], again["resolution"]) == (report["id"], "OPEN", None)
     by_kafka, _ = await alerts(system, receiver, project)
     assert len(by_kafka) == 1
 

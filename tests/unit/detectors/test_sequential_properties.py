@@ -1,12 +1,16 @@
 import json
 from dataclasses import replace
+from datetime import timedelta
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.assumptions import Assumption
-from detectors.sequential import State, Test, fold
-from tests.unit.detectors.series import batch, breaks, days, hour_at, steady
+from detectors.rows import Floats
+from detectors.sequential import Days, State, Test, Tests, fold, fold_many
+from tests.unit.detectors.series import START, batch, breaks, days, hour_at, steady
 
 quick = settings(max_examples=8, deadline=None)
 seeds = st.integers(0, 10_000)
@@ -72,6 +76,44 @@ def test_on_the_first_day_a_wider_gap_is_more_evidence(seed, one, two):
     narrow, wide = sorted((one, two))
     # Shifted hours keep their scatter but for rounding, and with it the size of a step of evidence.
     assert evidence(narrow) <= evidence(wide) * (1 + 1e-9)
+
+
+GAPS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+AFTER = 30
+
+
+def told_after(at: int, phi: float, first_seed: int, metric: str = "user_adoption") -> Floats:
+    """Return the days (seed, gap) from a break on day `at` until it is told: the same noise at each gap."""
+    test = a_test(metric, ">=", 60)
+    noises = [days(at + AFTER, steady(61.2), seed=first_seed + number, phi=phi) for number in range(10)]
+    values = np.array([[[hour.value for hour in day.hours] for day in noise] for noise in noises])
+    series = np.repeat(values[:, None], len(GAPS), axis=1)
+    series[:, :, at:] -= 60 * np.array(GAPS)[:, None, None]
+    series = np.maximum(series, 0).reshape(-1, at + AFTER, 24)
+    tests, weight = Tests.of([test] * len(series)), np.full((len(series), 24), 200.0)
+    state, told = tests.start(), np.full(len(series), np.inf)
+    for number in range(at + AFTER):
+        day = Days.of_hours((START + timedelta(number)).date(), series[:, number], weight)
+        state, said = fold_many(tests, state, day)
+        told = np.where(np.isinf(told) & said.notify, said.at, told)
+    return ((told - START.timestamp()) / 86400 - at).reshape(len(noises), len(GAPS))
+
+
+@settings(max_examples=4, deadline=None)
+@given(seeds, st.sampled_from([0, 7, 10, 45]), st.sampled_from([0.0, 0.5, 0.8]), st.booleans())
+def test_a_wider_gap_is_never_told_later(seed, at, phi, counts):
+    """From launch on, and once a week is known: by the hour where the fast lane tells it."""
+    after = told_after(at, phi, seed, "feature_usage" if counts else "user_adoption")
+    broken = np.where(after > 0, after, 0)  # told before the break, whatever comes
+    assert (broken[:, 1:] <= broken[:, :-1]).all()
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_break_within_the_first_week_is_told_later_the_wider_it_is(at):
+    """What docs/detection.md says of it: until a week is known, a step may be wobble."""
+    after = dict(zip(GAPS, np.median(told_after(at, 0.8, 0), axis=0), strict=True))
+    assert after[0.2] <= 7
+    assert after[0.2] < after[0.5] <= 14
 
 
 @quick
