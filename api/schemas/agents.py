@@ -1,12 +1,11 @@
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from api.parameters import Name, OneOf
-from api.schemas.base import Asked, Sent, Versioned
+from api.schemas.base import Asked, Exact, Sent, Versioned
 from storage.tables.agents import AGENT_TYPES, EXECUTION_STATUSES, MOST_RETRIES
 from storage.tables.product import PHASES
 
@@ -36,7 +35,7 @@ class Agent(Sent):
     model_preference: str = _MODEL
     avg_tokens_input: int = Field(examples=[1800])
     avg_tokens_output: int = Field(examples=[900])
-    cost_per_execution_usd: Decimal = Field(description=_COST, examples=["0.108000000000"])
+    cost_per_execution_usd: Exact = Field(description=_COST, examples=["0.108000000000"])
     is_active: bool = Field(description="false: the operator switched it off, and it cannot be queued")
     created_at: datetime
     updated_at: datetime
@@ -61,8 +60,8 @@ class ModelPrice(Sent):
 
     model: str = _MODEL
     effective_from: datetime
-    input_per_million: Decimal = Field(description=_PRICE, examples=["30.000000"])
-    output_per_million: Decimal = Field(description=_PRICE, examples=["60.000000"])
+    input_per_million: Exact = Field(description=_PRICE, examples=["30.000000"])
+    output_per_million: Exact = Field(description=_PRICE, examples=["60.000000"])
     created_at: datetime
 
 
@@ -79,9 +78,9 @@ class AgentExecution(Versioned):
     completed_at: datetime | None = Field(description="when it succeeded or failed")
     tokens_input: int | None
     tokens_output: int | None
-    cost_usd: Decimal | None = Field(description=_COST, examples=["0.090000000000"])
-    input_per_million: Decimal | None = Field(description=_PRICE, examples=["30.000000"])
-    output_per_million: Decimal | None = Field(description=_PRICE, examples=["60.000000"])
+    cost_usd: Exact | None = Field(description=_COST, examples=["0.090000000000"])
+    input_per_million: Exact | None = Field(description=_PRICE, examples=["30.000000"])
+    output_per_million: Exact | None = Field(description=_PRICE, examples=["60.000000"])
     model_used: str | None = _MODEL
     output_artifact_id: UUID | None = Field(examples=[None])
     error_message: str | None = Field(examples=[None])

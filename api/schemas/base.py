@@ -1,9 +1,18 @@
 """What bodies have in common: of what we send, and of what we are sent."""
 
 import math
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
 
 def _finite(value: Any) -> Any:
@@ -12,6 +21,9 @@ def _finite(value: Any) -> Any:
 
 Finite = Annotated[float | None, BeforeValidator(_finite)]
 """A number; null where it is infinite, for which JSON has no word."""
+
+Exact = Annotated[Decimal, PlainSerializer(lambda number: f"{number:f}", return_type=str)]
+"""A number of which no digit is lost, as text; never with an exponent, as in 0E-12."""
 
 Description = Annotated[str, StringConstraints(max_length=5000)]
 
