@@ -60,6 +60,7 @@ def sorts(orders: Orders) -> OneOf:
 Text = Annotated[str, AfterValidator(_without_nul)]
 Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(_without_nul)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_without_nul)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_without_nul)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_within_reason)]
 Day = Annotated[date, Field(ge=date(_YEARS.start, 1, 1), lt=date(_YEARS.stop, 1, 1))]
 Since = Annotated[Moment, Field(description="from this time on (RFC 3339, with an offset)")]

@@ -3,9 +3,9 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from api.parameters import OneOf, Text
+from api.parameters import OneOf, Reference
 from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
 from detectors.tiers import EvidenceTier
 from storage.tables.evidence import COLLECTED, ESCALATION_STATUSES, EVIDENCE_SOURCES, REFERENCED
@@ -20,7 +20,6 @@ Count = Annotated[
         strict=True, ge=0, le=2_147_483_647, description="data points: ten interviews are 10", examples=[10]
     ),
 ]
-Reference = Annotated[Text, StringConstraints(min_length=1, max_length=2000)]
 _WHERE = f"where it is to be found; {' and '.join(REFERENCED)} need one"
 _LINK = "https://research.example/checkout-interviews"
 

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from storage import tables
 from storage.database import engine
 from tests.tenancy.callers import Callers
-from tests.world import HOUR, Place, World
+from tests.world import HOUR, Place, World, evidence
 
 # Whose e-mail; and until when, accepted and revoked when.
 INVITATIONS = {
@@ -41,6 +41,7 @@ KNOWN = {
         "archived project",
         "draft of the archived project",
         "nothing",
+        "evidence of ann in review",
         *INVITATIONS,
         *IN_REVIEW,
     )
@@ -67,6 +68,9 @@ async def prepare(world: World) -> None:
         for row in _archived(world, here):
             session.add(row)
             await session.flush()
+        session.add(
+            evidence(here, world.ann, id=KNOWN["evidence of ann in review"], escalation_status="IN_REVIEW")
+        )
         session.add_all(_invitations(world))
         session.add_all(_versions(world, here))
         await session.execute(text("UPDATE agent SET is_active = false WHERE id = 26"))
@@ -156,6 +160,9 @@ def known(callers: Callers) -> dict[str, str]:
         "approved in the other project": other["artifact"],
         "decision": here["gate"],
         "decision in the other project": other["gate"],
+        "evidence": here["evidence"],
+        "evidence in review": here["in_review"],
+        "evidence of B": there["evidence"],
         "key": here["key"],
         "report": here["report"],
         "queued": here["execution"],

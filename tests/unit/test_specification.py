@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "specification.md"
 DATA_MODEL = ROOT.parent / "shared" / "spec" / "DataModel.md"
 RULES = Path(__file__).with_name("specification.txt")
-BUILT = {*"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15".split(), "Multi-Tenant Isolation Strategy"}
+BUILT = {*map(str, range(1, 16)), "Multi-Tenant Isolation Strategy"}
 
 
 class Row(NamedTuple):
