@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-scale chaos malformed fuzz mutation audit docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-rollup bench-scale chaos malformed fuzz mutation audit docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -51,6 +51,9 @@ bench-windows: .venv/.dev ## what open hours cost, and how soon one is closed
 
 bench-examination: .venv/.dev ## what a letter costs detection where a project has 300 assumptions
 	@$(BIN)/python -m benchmarks.examination
+
+bench-rollup: .venv/.dev ## what a million executions take to become costs
+	@$(BIN)/python -m benchmarks.rollup
 
 bench-scale: .venv/.dev ## telemetry at 20 million rows (needs 32 GiB of disk)
 	@$(BIN)/python -m benchmarks.scale
