@@ -43,6 +43,9 @@ bench-detection: .venv/.dev .venv-river/.river ## what detection costs and finds
 bench-tenancy: .venv/.dev ## what a list page costs, and row-level security of it
 	@$(BIN)/python -m benchmarks.tenancy
 
+bench-audit: .venv/.dev ## what the audit log and its chain cost whoever writes
+	@$(BIN)/python -m benchmarks.audit
+
 bench-peers: .venv-peers/.peers ## the same work done by other stream processors (in .venv-peers)
 	@$(BIN)/python -m benchmarks.peers
 
@@ -67,6 +70,12 @@ malformed: .venv/.dev ## a million malformed messages between good ones, fifty o
 fuzz: .venv/.fuzz ## atheris at both decoders (Linux; SECONDS=300)
 	@$(BIN)/python -m tests.fuzz.decoders -max_total_time=$(or $(SECONDS),300) -max_len=3000
 
+mutation: .venv-mutation/.mutation ## break the pure rules; print what no unit test noticed (ONLY=detectors/cascade.py)
+	@.venv-mutation/bin/python -m tests.mutation --only $(ONLY)
+
+audit: .venv-audit/.audit ## known vulnerabilities of the locks, imports against declarations, licences
+	@sh requirements/audit.sh .venv-audit/bin
+
 docs: .venv/.dev ## write what is made from the code: docs/entities.md, docs/openapi.json
 	@$(BIN)/python -m cli.entities >.venv/entities.md && mv .venv/entities.md docs
 	@$(BIN)/augentis openapi >.venv/openapi.json && mv .venv/openapi.json docs
@@ -78,12 +87,14 @@ lock: .venv/.dev ## write the locks anew (LOCK_FLAGS=--upgrade takes newer versi
 	$(COMPILE) pyproject.toml --extra stack -c requirements/dev.txt -o requirements/stack.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	$(COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
+	$(COMPILE) requirements/mutation.in -o requirements/mutation.txt
+	$(COMPILE) requirements/audit.in -o requirements/audit.txt
 	$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 	$(COMPILE) benchmarks/detection/requirements.in -o benchmarks/detection/requirements.txt
 	$(BIN)/python -m cli.stack.lock_jars
 
 clean: ## remove the virtualenvs and caches
-	rm -rf .venv .venv-peers .venv-river .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-mutation .venv-peers .venv-river .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stack: requirements/bootstrap.txt requirements/stack.txt requirements/install.sh pyproject.toml
@@ -110,4 +121,12 @@ clean: ## remove the virtualenvs and caches
 
 .venv/.fuzz: .venv/.dev requirements/fuzz.txt
 	@$(INSTALL) fuzz
+	@touch $@
+
+.venv-mutation/.mutation: .venv/.dev requirements/mutation.txt requirements/beside.sh
+	@sh requirements/beside.sh mutation
+	@touch $@
+
+.venv-audit/.audit: .venv/.dev requirements/audit.txt requirements/beside.sh
+	@sh requirements/beside.sh audit
 	@touch $@
