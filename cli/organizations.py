@@ -124,6 +124,8 @@ async def delete(
 
 
 async def _delete(acting: Operator, named: Named, patience: timedelta) -> int:
+    if not await deletion.alone(acting, named.org_id):
+        raise CommandError("the organisation is being deleted already, by another command")
     people, gone = 0, 0
     words = "closing"
     async with shown(lambda: Reading(0, None, f"{gone:,} rows deleted; {words}")):

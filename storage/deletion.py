@@ -51,6 +51,12 @@ async def topics(operator: Operator, org_id: UUID) -> list[str]:
     return sorted(json.loads(row)["topic"] for row in bound)
 
 
+async def alone(operator: Operator, org_id: UUID) -> bool:
+    """Tell whether nobody else deletes the organisation, and keep others from it for the connection."""
+    query = "SELECT pg_try_advisory_lock(hashtextextended('deletion of ' || $1, 0))"
+    return bool(await operator.connection.fetchval(query, str(org_id)))
+
+
 async def close(operator: Operator, org_id: UUID) -> datetime:
     """Close the organisation to everybody, and return since when it is."""
     async with operator.acting(Operation(org_id)) as acting:

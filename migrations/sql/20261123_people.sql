@@ -245,6 +245,21 @@ BEGIN
 END
 $$;
 
+-- Who is erased comes back to nothing, also where an invitation was being accepted meanwhile. The registrar does
+-- not see whoever is erased, and a statement of its own sees what was committed while the row waited.
+CREATE FUNCTION public.keep_erased_out() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM public.app_user AS u WHERE u.id = NEW.user_id FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the person was erased' USING ERRCODE = 'AG006';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER keep_erased_out AFTER INSERT OR UPDATE OF removed_at ON public.organization_members
+FOR EACH ROW WHEN (NEW.removed_at IS NULL) EXECUTE FUNCTION public.keep_erased_out();
+
 -- What an agent said when it failed may name people: of executions that ended before `moment` some, `most` of
 -- them, forget it. The row stays, with what it cost. Returns how many they were.
 CREATE FUNCTION public.forget_executions(moment timestamptz, most integer) RETURNS bigint

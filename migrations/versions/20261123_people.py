@@ -54,6 +54,7 @@ OWNERS = {
     ),
     OPERATOR: ("auth.find_organization(text)", "auth.find_user(text)"),
     READER: ("auth.lonely_members()",),
+    REGISTRAR: ("public.keep_erased_out()",),
     ERASER: ("auth.erase_user()", "public.forget_executions(timestamptz, integer)"),
 }
 FOR_THE_OWNER = (

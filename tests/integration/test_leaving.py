@@ -120,6 +120,9 @@ async def test_a_deletion_leaves_a_tombstone_and_touches_nobody_else(doomed: Wor
     names = {table.name for table in leaving.tables()} - {"organization_tombstone", "audit_pending"}
     assert {table for table in names if not before[table][0]} <= {"audit_checkpoint", "audit_head"}
     async with operating(doomed) as acting:
+        assert await deletion.alone(acting, doomed.a)
+        async with operating(doomed) as other:
+            assert not await deletion.alone(other, doomed.a)
         await deletion.close(acting, doomed.a)
         assert await deletion.erase_lonely(acting, doomed.a) == 6, "all but sam, who is of Beta too"
         # Killed in the middle, twice.

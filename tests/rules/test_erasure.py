@@ -1,5 +1,6 @@
 """A person made nobody: the address is nowhere, what they did stays, and no last ADMIN goes."""
 
+import asyncio
 import json
 
 import asyncpg
@@ -132,6 +133,26 @@ async def test_nobody_signs_in_as_who_was_erased(shared: Database):
             await connection.execute(
                 "UPDATE app_user SET auth_provider_id = 'x' WHERE id = $1", team.people["max"]
             )
+
+
+async def test_who_is_being_erased_accepts_nothing(shared: Database):
+    """Max is invited by the address that their provider has now: the erasure does not know it."""
+    team = await gathered(shared, ann="ADMIN", max="MEMBER")
+    other = await gathered(shared, bob="ADMIN")
+    async with shared.sessions() as sessions:
+        await signing_in.sign_in(sessions, team.identity("max"))
+        newer = team.identity("max", email=f"newer.{team.email('max')}")
+        invitation = await other.invite(newer.email)
+        async with operator(shared.owner_url, SECRET) as acting:
+            async with acting.acting(Erasure(team.people["max"])) as erasing:
+                await erasing.execute("SELECT auth.erase_user()")
+                accepting = asyncio.create_task(signing_in.accept(sessions, newer, invitation))
+                await asyncio.sleep(0.3)
+                assert not accepting.done()
+            with pytest.raises(IdentityRefusedError):
+                await accepting
+    standing = "SELECT 1 FROM organization_members WHERE user_id = $1 AND removed_at IS NULL"
+    assert await team.fetch(standing, team.people["max"]) == []
 
 
 async def test_the_last_admin_is_not_erased(shared: Database):

@@ -61,7 +61,15 @@ EXECUTE = {
     "public": set[str](),
     "augentis_archivist": {"auth.claims()", *ONE_ORGANISATION},
     "augentis_eraser": {"auth.claims()", "auth.erased_user()", "auth.erase_personal(uuid)", ERASE, FORGET},
-    "augentis_api": GATES | {"claim_execution(uuid,uuid,uuid)"} | RUN | {ERASE} | CLAIMS | RIGHTS | SIGN_IN | LADDER | TEXTS,
+    "augentis_api": GATES
+    | {"claim_execution(uuid,uuid,uuid)"}
+    | RUN
+    | {ERASE}
+    | CLAIMS
+    | RIGHTS
+    | SIGN_IN
+    | LADDER
+    | TEXTS,
     "augentis_worker": {"auth.drop_audit_links()", FORGET} | MONTHS,
     "augentis_member_reader": {
         *RUN,
@@ -74,7 +82,7 @@ EXECUTE = {
         *("auth.create_organization(text,text,text)", "auth.find_member(text,text)"),
         *("auth.set_tier(text,text)", "auth.find_organization(text)", "auth.find_user(text)"),
     },
-    "augentis_registrar": {"auth.claims()", *SIGN_IN},
+    "augentis_registrar": {"auth.claims()", "keep_erased_out()", *SIGN_IN},
     "augentis_keeper": {TOLD} | MONTHS,
     "augentis_messenger": {"tell_detection()", "mark_costs()", "mark_all_costs()"},
     "augentis_gatekeeper": {
