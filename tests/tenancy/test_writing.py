@@ -53,8 +53,6 @@ INSERTS = {
     "phase_gate_decision": DECISION,
     "gate_artifact": RESTS_ON.format(DECISION, "gate_artifact", "artifact_id", ":code"),
     "gate_evidence": RESTS_ON.format(DECISION, "gate_evidence", "evidence_id", ":evidence"),
-    "gate_artifact": RESTS_ON.format("gate_artifact", "artifact_id", ":code"),
-    "gate_evidence": RESTS_ON.format("gate_evidence", "evidence_id", ":evidence"),
     "evidence": """INSERT INTO evidence (org_id, id, project_id, artifact_id, source, confidence_score,
                                          evidence_count, created_by)
                    VALUES (:org, gen_random_uuid(), :project, :artifact, 'survey', 50, 40, :user)""",
