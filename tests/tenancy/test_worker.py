@@ -24,9 +24,8 @@ READS = {
 }
 WRITES = {
     "cost_tracking",
-    "partition_ledger",
-    "cost_tracking",
     "audit_head",
+    "partition_ledger",
     "partial",
     "project_watermark",
     "project_clock",
