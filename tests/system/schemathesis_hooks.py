@@ -35,6 +35,10 @@ RIGHTLY_REFUSED = (
     ("body.public.country", "no holidays are known of this country"),
     # What a rule of a mapping may hold depends on its metric: JSON Schema would need a case for each.
     *(("body.rules.", f"{field}: ") for field in ("metric_name", "as", "match.kind", "numerator_if")),
+    # How many indicators a decision has depends on its gate, and none of their names comes twice.
+    ("body", "a value is not allowed (indicators: "),
+    # For JSON Schema 74.0 is an integer, too.
+    ("body.indicators.", "Input should be a valid integer"),
     # An id of nothing, or of another organisation's thing.
     ("body.", "there is no such "),
     # Which providers there are is a setting; the test has none, since no id_token can be made up.

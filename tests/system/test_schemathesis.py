@@ -47,6 +47,10 @@ UNREACHED = {
     "GET /v1/artifacts/{artifact_id}/backtest",
     "POST /v1/projects/{project_id}/backtests",
     "GET /v1/artifacts/{artifact_id}/cascade",
+    # It rests on evidence that somebody else has reviewed, and has as many indicators as its gate takes.
+    "POST /v1/projects/{project_id}/gate-decisions",
+    "POST /v1/gate-decisions/{decision_id}/override",
+    "GET /v1/gate-decisions/{decision_id}",
 }
 PLENTY = "1000000/minute"
 
@@ -109,6 +113,7 @@ def identities(world: World) -> dict[str, str]:
         "REPORT": str(here.report),
         "KEY": str(here.key),
         "EXCLUSION": str(here.window),
+        "DECISION": str(here.gate),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
     }
