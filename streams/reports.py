@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from detectors import readings
@@ -51,7 +52,6 @@ def make_report(
         assumption.operator, assumption.value, assumption.tolerance, assumption.tolerance_kind, value
     )
     unit = assumption.unit
-    low, high = evidence.interval or (None, None)
     return Report(
         org_id=item.org_id,
         id=findings.report_id(item.id, detected_at),
@@ -73,15 +73,8 @@ def make_report(
         tier_delta=delta,
         classification=str(classify(gap, delta)),
         summary=said(assumption, value, gap),
-        e_value=evidence.e_value,
-        threshold=evidence.threshold,
         actual_since=since,
-        interval_low=low,
-        interval_high=high,
-        confidence=CONFIDENCE if evidence.interval else None,
-        days=evidence.days,
-        lane=evidence.lane,
-        configuration=evidence.configuration,
+        **_said_by(evidence),
         telemetry_revisions=sum(row.revision for row in rows),
         telemetry_digest=digest(rows),
         sample_count=samples,
@@ -92,6 +85,20 @@ def make_report(
         shadow=bool(assumption.shadow_days) and detected_at <= shadow_until(item),
         launch=detected_at <= test_begins(item) + LAUNCH,
     )
+
+
+def _said_by(evidence: Evidence) -> dict[str, Any]:
+    low, high = evidence.interval or (None, None)
+    return {
+        "e_value": evidence.e_value,
+        "threshold": evidence.threshold,
+        "interval_low": low,
+        "interval_high": high,
+        "confidence": CONFIDENCE if evidence.interval else None,
+        "days": evidence.days,
+        "lane": evidence.lane,
+        "configuration": evidence.configuration,
+    }
 
 
 def report_of(item: Watched, breach: Breach, rows: Sequence[HourRow], last: date, zone: ZoneInfo) -> Report:

@@ -125,12 +125,17 @@ class NewDependency(Asked):
 
 
 class Detector(Sent):
-    """What detection knows of an assumption, after the last day that it folded.
+    """What detection knows of an assumption: what holds now.
 
     The numbers are those of the last day that had enough data: of a day with less, only the status speaks.
+    While the hours of a day that runs show a gross breach, they are those of these hours.
     """
 
-    status: str = Field(description="what the last day said (docs/detection.md)", examples=["WATCH"])
+    status: str = Field(
+        description="what holds now: what the last day said, or DIVERGED once hours of the day after it show"
+        " a gross breach (docs/detection.md)",
+        examples=["WATCH"],
+    )
     folded_through: date = Field(description="the last local day that was judged")
     diverged_since: datetime | None = Field(
         description="`detected_at` of its open report; null: none is open", examples=[None]
@@ -142,10 +147,17 @@ class Detector(Sent):
     )
     threshold: Finite = Field(None, description="the e-value at which we speak", examples=[1095.0])
     mean: Finite = Field(
-        None, description="the value of the last day, less what is usual for its weekday", examples=[57.3]
+        None,
+        description="the value of the last day, less what is usual for its weekday; of a gross breach that of"
+        " its last three hours",
+        examples=[57.3],
     )
     deviation: Finite = Field(None, description="how far such days scatter, as a standard deviation")
-    interval_low: Finite = Field(None, description="the value lies between these two, as the test sees it")
+    interval_low: Finite = Field(
+        None,
+        description="the value lies between these two, as the test sees it; null: of a gross breach before"
+        " its day is over",
+    )
     interval_high: Finite = None
 
 

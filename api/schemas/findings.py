@@ -95,7 +95,10 @@ class DivergenceReport(Sent):
         " and none before the breach seems to have begun; null: of an elasticity"
     )
     interval_low: Finite = Field(
-        description="the value lies from here, in `unit`; null: no bound", examples=[50.1]
+        description="the value lies from here, in `unit`; null: no bound, or `lane` is `fast`: its hours were"
+        " chosen because they are far off, and no interval over hours so chosen is known to hold; `detector`"
+        " of the assumption has one once the days after it are folded",
+        examples=[50.1],
     )
     interval_high: Finite = Field(description="to here", examples=[54.2])
     confidence: float | None = Field(
