@@ -14,11 +14,16 @@ from uuid import UUID
 import asyncpg
 
 from storage.database import connection
+from storage.errors import StorageError
 from storage.secrets import claims_signature
 from storage.tenancy import LIFE_SECONDS, UNSAID, About, Erasure, Operation
 
 _SET = """SELECT set_config('request.jwt.claims', $1, true), set_config('request.jwt.signature', $2, true),
                  set_config('timezone', 'UTC', true)"""
+
+
+class AmbiguousError(StorageError):
+    """A slug names an organisation, and another whose deletion was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,18 @@ class Operator:
             yield self.connection
 
     async def organization(self, org: str) -> Named | None:
-        """Return the organisation of this slug or id; one whose deletion was interrupted is found too."""
-        row = await self.connection.fetchrow("SELECT * FROM auth.find_organization($1)", org)
-        return Named(**dict(row)) if row else None
+        """Return the organisation of this slug or id; one whose deletion was interrupted is found too.
+
+        Raises:
+            AmbiguousError: the slug is another's by now, and the deletion of the first is not finished.
+        """
+        rows = await self.connection.fetch("SELECT * FROM auth.find_organization($1)", org)
+        if len(rows) > 1:
+            ids = ", ".join(f"{row['org_id']} ({'deleted' if row['deleted_at'] else 'live'})" for row in rows)
+            raise AmbiguousError(
+                f"two organisations have or had the slug {org!r}: name one by its id, {ids}"
+            )
+        return Named(**dict(rows[0])) if rows else None
 
     async def user(self, person: str) -> tuple[UUID, str] | None:
         """Return id and address of the user with this e-mail address or id; nobody who was erased."""

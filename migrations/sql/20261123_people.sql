@@ -54,11 +54,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.id, o.slug, o.closed_at, NULL::timestamptz, NULL::timestamptz FROM public.organization AS o
     WHERE o.slug = find_organization.org OR o.id::text = lower(find_organization.org)
     UNION ALL
-    -- A slug is free again; the newest that bore it is meant, as long as it is not done with.
+    -- By its slug as long as it is not done with; another may bear that by now.
     SELECT t.org_id, NULL, t.closed_at, t.deleted_at, t.finished_at FROM public.organization_tombstone AS t
     WHERE t.org_id::text = lower(find_organization.org)
        OR (t.slug_sha256 = sha256(convert_to(find_organization.org, 'UTF8')) AND t.finished_at IS NULL)
-    ORDER BY 4 DESC NULLS FIRST LIMIT 1
 $$;
 
 CREATE FUNCTION auth.find_user(person text) RETURNS TABLE (user_id uuid, email text)
