@@ -213,18 +213,19 @@ def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
 
 
 def _costs(within: dict[str, UUID]) -> Iterator[Base]:
-    yield tables.CostTracking(
-        **within,
-        id=uuid4(),
-        agent_id=1,
-        phase="DISCOVER",
-        model_used="gpt-4",
-        aggregated_at="daily",
-        period_start=HOUR.date(),
-        tokens_used=1500,
-        cost_usd=Decimal("0.06"),
-        executions=1,
-    )
+    for kind in ("daily", "monthly"):
+        yield tables.CostTracking(
+            **within,
+            id=uuid4(),
+            agent_id=1,
+            phase="DISCOVER",
+            model_used="gpt-4",
+            aggregated_at=kind,
+            period_start=HOUR.date(),
+            tokens_used=1500,
+            cost_usd=Decimal("0.06"),
+            executions=1,
+        )
     yield tables.CostPending(**within, day=HOUR.date())
 
 
