@@ -147,6 +147,26 @@ def test_evidence_is_added_and_reviewed_by_somebody_else(client: Client, team: T
     assert [each["id"] for each in client.artifacts(project["id"], evidence_tier="E2")] == [draft["id"]]
 
 
+def test_a_gate_is_decided_on_and_overridden(client: Client, team: Team, open_: Open):
+    project = client.create_project(team.workspace, "Gated", PROBLEM)
+    draft = client.create_artifact(project["id"], "PRD")
+    piece = client.submit_evidence(client.add_evidence(draft["id"], "interview", 10, 80))
+    bearer = bearer_of(team.settings, Claims(team.people["max"], team.org))
+    with open_(bearer["Authorization"].removeprefix("Bearer ")) as reviewer:
+        reviewer.escalate_evidence(piece)
+    gate = client.gates()[0]
+    scores = {f"indicator {n}": 60 for n in range(gate["indicators"])}
+    asked = (project["id"], gate["phase"], scores, "as it was found", [draft["id"]])
+    made = client.decide_gate(*asked, evidence_ids=[piece["id"]], idempotency_key="once")
+    assert client.decide_gate(*asked, evidence_ids=[piece["id"]], idempotency_key="once") == made
+    assert (made["decision"], made["evidence_ids"]) == ("CONDITIONAL", [piece["id"]])
+    [listed] = client.gate_decisions(project["id"], decision="CONDITIONAL")
+    assert listed["id"] == made["id"]
+    assert client.override_gate_decision(made, "the board takes the risk")["override_at"]
+    assert client.gate_decision(made["id"])["version"] == 2
+    assert client.project(project["id"])["phase"] == gate["next_phase"]
+
+
 def test_hours_and_days_are_taken_out_and_given_back(client: Client, team: Team):
     project = client.create_project(team.workspace, "Checkout", PROBLEM)["id"]
     begins, ends = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (10, 12))
