@@ -15,7 +15,7 @@ OURS = {
     *("raw_metrics", "raw_metrics.dlq", "raw_metrics.parked"),
     *("otlp_metrics", "otlp_metrics.dlq", "otlp_metrics.parked"),
     *("backfill_metrics", "backfill_metrics.dlq", "backfill_metrics.parked"),
-    *("telemetry_closed", "divergence_alerts"),
+    *("telemetry_closed", "divergence_alerts", "audit_heads"),
 }
 
 
@@ -49,7 +49,8 @@ def test_migrate_makes_what_is_missing_and_then_nothing(
     partitions, configs = asyncio.run(_described(kafka))
     assert {topic: partitions[topic] for topic in OURS} == dict.fromkeys(OURS, 3)
     for topic, config in configs.items():
-        assert config["retention.ms"] == str(2 * 86_400_000)
+        assert config["retention.ms"] == ("-1" if topic == "audit_heads" else str(2 * 86_400_000))
+        assert config["cleanup.policy"] == "delete"
         assert int(config["max.message.bytes"]) > 1_000_000
         by_broker = "LogAppendTime" if topic in IN_TOPICS else "CreateTime"
         assert config["message.timestamp.type"] == by_broker, topic
