@@ -1,7 +1,11 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from detectors.budget import MOST, Life, Shares
+from detectors.assumptions import Assumption
+from detectors.bounds import Operator
+from detectors.budget import MOST, Life, Shares, Thresholds
+from detectors.plan import Test
+from metrics.names import Metric
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
@@ -34,3 +38,28 @@ def test_one_superseded_before_it_was_effective_never_counts_and_no_share_is_mor
     never = Life(NOON + timedelta(days=9), NOON, superseded_at=NOON + timedelta(days=2))
     assert [on(days, own, never) for days in (1, 20)] == [1, 1]
     assert on(1, own, alarms=365) == MOST
+
+
+def test_days_begin_at_the_organisations_midnight():
+    def share(day: int, own: datetime, other: Life) -> float:
+        shares = Shares(1, own, [Life(OLD.effective_from, own), other], ZoneInfo("Europe/Berlin"))
+        return shares.on(date(2026, 3, day))
+
+    night = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)  # half past midnight in Berlin, on the 11th
+    assert [share(day, OLD.approved_at, Life(night, OLD.approved_at)) for day in (11, 12)] == [1, 1 / 2]
+    # Both on the 11th, there: neither is later.
+    assert share(1, night, Life(OLD.effective_from, night + timedelta(hours=12))) == 1 / 2
+    # One on the 11th, one on the 12th, of which that day is the first to count it.
+    later = Life(OLD.effective_from, night + timedelta(days=1))
+    assert [share(day, night + timedelta(hours=12), later) for day in (11, 12)] == [1, 1 / 2]
+
+
+def test_the_threshold_of_a_day_is_that_of_its_share():
+    assumption = Assumption(key="a", metric_name=Metric.USER_ADOPTION, operator=Operator.AT_LEAST, value=60)
+    shares = Shares(1, NOON, [OLD, Life(NOON, NOON)], ZONE)
+    thresholds = Thresholds(assumption, shares)
+    days = [NOON.date() + timedelta(days=days) for days in (0, 1, 2)]
+    alone, *both = [thresholds.on(day) for day in days]
+    assert [alone, *both] == [Test.of(assumption).with_rate(shares.on(day)) for day in days]
+    assert alone != both[0]
+    assert both[0] is both[1]

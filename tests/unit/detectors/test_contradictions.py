@@ -82,3 +82,12 @@ def test_what_was_too_much_before_is_nobodys_new_fault():
     standing = (share("early", 60), share("late", 60))
     assert told({**ADOPTION, "key": "b"}, standing=standing) == []
     assert told(share("early", 50), standing=standing) == []
+
+
+def test_a_share_counts_however_small_and_one_that_may_be_nothing_is_not_named():
+    nothing = share("lapsed", 5, operator="within", tolerance=5)
+    (line,) = told(nothing, share("early", 99.5), share("late", 0.8))
+    assert line == (
+        "assumptions[2].value: with assumptions[1] (>= 99.5) the shares come to 100.3 % at least, above 100 %"
+    )
+    assert told(nothing, share("early", 99.5), share("late", 0.5)) == []

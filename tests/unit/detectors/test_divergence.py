@@ -14,6 +14,7 @@ from detectors.divergence import (
     recommend,
     relative_gap,
     sentence,
+    subject,
 )
 from metrics.names import Metric
 
@@ -133,3 +134,8 @@ def test_a_count_has_no_unit_and_within_a_tolerance():
         "We assumed that hourly use is about 1,500; "
         "in production it is 900, 25 % lower than the tolerance allows."
     )
+
+
+def test_what_is_measured_of_all_is_named_alone():
+    assert subject(Metric.USER_ADOPTION) == "adoption"
+    assert subject(Metric.USER_ADOPTION, cohort="power", feature="F12") == "adoption of F12 among power"
