@@ -1,7 +1,7 @@
 #!/bin/sh
 # audit.sh BIN: what is known against what we install. Ends with 1 if anything was found, and if anything could
 # not be judged. Versions that a lock holds for another Python than .venv's are judged where .venv has that one.
-# AUDIT_SERVICE=osv asks osv.dev in place of PyPI.
+# AUDIT_SERVICE=osv asks OSV in place of PyPI.
 set -u
 bad=
 
