@@ -12,5 +12,5 @@ exec pg_virtualenv -t -v 15 sh -c '
         tests/migrations tests/tenancy tests/rules tests/integration/test_apply.py tests/integration/test_init.py tests/integration/test_at_once.py \
         tests/integration/test_api_lists.py tests/integration/test_api_products.py \
         tests/integration/test_api_detection.py tests/integration/test_api_backtest.py \
-        tests/integration/test_api_exclusions.py tests/integration/test_api_incidents.py \
+        tests/integration/test_production_evidence.py tests/integration/test_api_exclusions.py tests/integration/test_api_incidents.py \
         tests/integration/test_api_series.py tests/integration/test_api_open_hours.py' "$@"
