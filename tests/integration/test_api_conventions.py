@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 
 from api.app import application
 from api.idempotency import idempotent
-from api.routing import OpenRoute
+from api.routing import OpenRoute, RunnersRoute
 from settings import Settings
 from storage import answers
 from storage.secrets import answer_seal
@@ -54,7 +54,9 @@ def test_every_route_of_ours_reads_strictly_and_every_post_may_be_repeated():
         assert isinstance(route.original_route, OpenRoute), route.path
         if "POST" in (route.methods or ()) and route.path != "/v1/sessions":
             seen += 1
-            assert idempotent in calls(route.dependant), route.path
+            # What machines send as well is recognised by what it says (test_api_executions.py).
+            repeats = isinstance(route.original_route, RunnersRoute)
+            assert (idempotent in calls(route.dependant)) != repeats, route.path
     assert seen >= 6
 
 

@@ -11,6 +11,7 @@ WRITTEN = {
     *("organization", "app_user", "organization_members", "invitation", "workspace", "project"),
     *("project_access", "machine_key", "artifact", "tag", "artifact_dependency", "idempotency_key"),
     "evidence",
+    "agent_execution",
     *("phase_gate_decision", "gate_artifact", "gate_evidence"),
 }
 NOT_THE_CALLERS = {
@@ -22,13 +23,26 @@ NOT_THE_CALLERS = {
     "uq_evidence_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
     "uq_phase_gate_decision_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
     "uq_phase_gate_decision_org_id_project_id_decided_at": "the database gives the moment",
+    "uq_agent_execution_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
+    "uq_agent_execution_org_id_project_id_claim_id": "claim_execution() finds what the claim started",
+    "uq_agent_execution_org_id_retry_of": "queue_retry() makes one, as its status changes",
     "uq_artifact_org_id_project_id_id": "for foreign keys to name; the id alone is unique",
 }
-FROM_THE_TOKEN = {"org_id", "created_by", "last_updated_by", "invited_by", "accepted_by", "actor_id"}
+FROM_THE_TOKEN = {
+    "org_id",
+    "created_by",
+    "last_updated_by",
+    "invited_by",
+    "accepted_by",
+    "actor_id",
+    "queued_by",
+}
 SET_BY_TRIGGER = {"submitted_by", "approved_by", "deployed_by", "reviewed_by", "decided_by", "override_by"}
 FROM_THE_PATH = {
     "fk_project_access_org_id_project_id",
     "fk_artifact_org_id_project_id",
+    "fk_agent_execution_org_id_project_id",
+    "fk_agent_execution_org_id_project_id_retry_of",
     "fk_tag_org_id_project_id_artifact_id",
     "fk_evidence_org_id_project_id_artifact_id",
     "fk_artifact_dependency_org_id_project_id_artifact_id",
