@@ -5,7 +5,7 @@
 # 100,000 rows are left to "make test", since they take a minute to fill, and so is what of the API is about
 # HTTP, tokens and bodies, which no version of PostgreSQL changes.
 set -eu
-exec pg_virtualenv -t -v 15 sh -c '
+exec pg_virtualenv -o full_page_writes=off -o synchronous_commit=off -o autovacuum=off -t -v 15 sh -c '
     export TEST_DATABASE_SUPERUSER_URL="postgresql://$PGUSER:$PGPASSWORD@127.0.0.1:$PGPORT/postgres"
     unset PGUSER PGPASSWORD PGHOST PGPORT PGDATABASE
     exec "$0" -n 3 --dist loadfile --no-loadscope-reorder -m "" --ignore tests/tenancy/test_plans.py tests/system \
