@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cli.exits import Exit
-from governance.records import Export, export_of, head_of, heads_of
+from governance.records import Export, Head, export_of, head_of, heads_of
 from governance.signing import is_signed, public_key
 from governance.verify import verify
 from migrations import topics
@@ -142,7 +142,7 @@ def test_the_heads_are_read_back_from_kafka(
     for name, value in (database.environment(home) | {"KAFKA_BOOTSTRAP_SERVERS": kafka}).items():
         monkeypatch.setenv(name, value)
     settings = database.settings(home, kafka_bootstrap_servers=kafka)
-    sent = [chain.Head(f"org {n}", n, bytes(32), "2026-11-23T12:00:00.000000Z", bytes(64)) for n in range(5)]
+    sent = [Head(f"org {n}", n, bytes(32), "2026-11-23T12:00:00.000000Z", bytes(64)) for n in range(5)]
 
     async def send() -> None:
         await topics.make_topic(settings, heads.TOPIC)
