@@ -48,7 +48,7 @@ async def working(database: Database, many: int) -> AsyncIterator[TenantSessions
 
 
 async def test_two_transactions_that_lock_in_opposite_order_do_not_meet_in_the_log(shared: Database):
-    """Each has told of something before locking what the other holds: with the chain locked they would stop."""
+    """Each tells of something, then locks what the other holds: with the chain locked they would stop."""
     team = await gathered(shared, ann="ADMIN")
     first, second = asyncio.Event(), asyncio.Event()
 
