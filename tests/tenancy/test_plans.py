@@ -71,6 +71,10 @@ def _value(column: Column[object]) -> str:
         return "md5(random()::text || n)::uuid"
     if column.name in {"slug", "email", "key", "cohort", "tag_name", "name"}:
         return f"n || {column.name}"
+    if column.name == "sequence":
+        return "n"
+    if column.name == "dropped_before":  # whole months
+        return f"t.dropped_before + n / {ORGANISATIONS} * interval '1 month'"
     return f"t.{column.name}"
 
 
