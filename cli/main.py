@@ -39,7 +39,9 @@ COMMANDS = {
     "token": Lazy("cli.tenants", "token", "print a development token"),
     "key": Lazy("cli.keys", "app", "machine keys: create, list, revoke"),
     "topic": Lazy("cli.topics", "app", "topics bound to one project: bind, unbind, list"),
-    "org": Lazy("cli.organizations", "app", "an organisation, for its operator: tier, export, verify, delete"),
+    "org": Lazy(
+        "cli.organizations", "app", "organisations, for their operator: tier, export, verify, delete"
+    ),
     "user": Lazy("cli.users", "app", "a person, for the operator: erase"),
     "audit": Lazy("cli.auditing.command", "app", "the audit log's chain: export, heads, verify, key"),
     "agent": Lazy("cli.agents", "app", "the catalogue of agents, for the operator: list, enable, disable"),

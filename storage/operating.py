@@ -67,9 +67,7 @@ class Operator:
         rows = await self.connection.fetch("SELECT * FROM auth.find_organization($1)", org)
         if len(rows) > 1:
             ids = ", ".join(f"{row['org_id']} ({'deleted' if row['deleted_at'] else 'live'})" for row in rows)
-            raise AmbiguousError(
-                f"two organisations have or had the slug {org!r}: name one by its id, {ids}"
-            )
+            raise AmbiguousError(f"two organisations have or had the slug {org!r}: name one by its id, {ids}")
         return Named(**dict(rows[0])) if rows else None
 
     async def user(self, person: str) -> tuple[UUID, str] | None:

@@ -1,7 +1,7 @@
 """What takes one organisation out whole, deletes it, or makes one person nobody (ADR 0022).
 
 Policies are per table and found in the catalogue, so that no table before this one can be forgotten; one that
-comes later is refused by `tests/migrations/test_people.py` until it has its own.
+comes later is refused by `tests/tenancy/test_operator.py` until it has its own.
 """
 
 from collections.abc import Iterator

@@ -105,8 +105,8 @@ async def _executed(world: World) -> None:
                 await connection.execute("SELECT set_config('session_replication_role', 'replica', false);")
                 ended = execution == place.failed
                 await connection.execute(
-                    f"""UPDATE agent_execution SET started_at = now(), seen_at = now(), claimed_by = queued_by,
-                        {_FAILED if ended else "status = 'RUNNING'"} WHERE id = $1""",
+                    f"""UPDATE agent_execution SET started_at = now(), seen_at = now(),
+                        claimed_by = queued_by, {_FAILED if ended else "status = 'RUNNING'"} WHERE id = $1""",
                     execution,
                 )
                 await connection.execute("SELECT set_config('session_replication_role', 'origin', false);")

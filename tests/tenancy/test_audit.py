@@ -261,7 +261,8 @@ async def test_nobody_changes_the_log(world: World, verb: str):
     async with undone(world) as connection:
         erased = await connection.fetch(
             """SELECT column_name FROM information_schema.column_privileges
-               WHERE table_name = 'audit_log' AND grantee = 'augentis_redactor' AND privilege_type = 'UPDATE'"""
+               WHERE table_name = 'audit_log' AND grantee = 'augentis_redactor'
+                 AND privilege_type = 'UPDATE'"""
         )
     assert {row[0] for row in erased} == ERASED
 

@@ -43,7 +43,15 @@ WRITES = {
     "topic_binding",
 }
 APPENDS = {"batch_seen", "audit_checkpoint"}
-DELETES = {"cost_tracking", "cost_pending", "partition_ledger", "outbox", "dead_letter", "idempotency_key", "series", "invitation"} | {
+DELETES = {
+    "cost_tracking",
+    "cost_pending",
+    "partition_ledger",
+    "outbox",
+    "dead_letter",
+    "idempotency_key",
+    "series",
+    "invitation",
     "otlp_series",
     "otlp_point",
     "telemetry",
