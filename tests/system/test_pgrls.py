@@ -18,6 +18,18 @@ pytestmark = pytest.mark.system
 
 CONFIG = Path(__file__).with_name("pgrls.toml")
 API = "augentis_api"
+# Triggers and functions of ours outside auth that look past the policies, each of them for one row's sake:
+# what a gate or evidence leads to, whose turn it is in a queue, what is to be added up anew.
+FOR_ONE_ROW = (
+    "guard_execution",
+    "start_in_turn",
+    "raise_evidence_tier",
+    "mark_all_costs",
+    "gate_rests_on_artifacts",
+    "declare_phase",
+)
+# Two policies, for people and for keys that run: it is sure of one alone.
+UNDECIDED = {("public.agent_execution", "INSERT")}
 
 
 class Finding(NamedTuple):
@@ -92,8 +104,13 @@ def whole_tables(database: Database) -> dict[tuple[str, str], str]:
 
 def test_only_functions_of_auth_reach_a_whole_table_for_the_api(database: Database):
     reached = whole_tables(database)
-    direct = {place for place, how in reached.items() if "SECURITY DEFINER auth." not in how}
-    assert direct == {("public.alembic_version", "SELECT")}
+    through = ("auth.", *(f"public.{function}(" for function in FOR_ONE_ROW))
+    direct = {
+        place
+        for place, how in reached.items()
+        if not any(f"SECURITY DEFINER {function}" in how for function in through)
+    }
+    assert direct == {("public.alembic_version", "SELECT")} | UNDECIDED
 
 
 async def test_a_policy_for_all_rows_would_be_seen(database: Database):
