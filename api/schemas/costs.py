@@ -1,10 +1,9 @@
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from api.schemas.base import Sent
+from api.schemas.base import Exact, Sent
 
 _COST = "US dollars with twelve decimals, as text: no digit is lost"
 
@@ -17,7 +16,7 @@ class CostSums(Sent):
     """What executions used and cost together."""
 
     tokens_used: int = Field(description="in and out", examples=[1500])
-    cost_usd: Decimal = Field(description=_COST, examples=["0.060000000000"])
+    cost_usd: Exact = Field(description=_COST, examples=["0.060000000000"])
     executions: int = Field(description="that ended and used tokens", examples=[1])
 
 
