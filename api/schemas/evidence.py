@@ -69,7 +69,7 @@ class EvidenceChange(Change):
     source: CollectedSource = LEFT_OUT
     confidence_score: Score = LEFT_OUT
     evidence_count: Count = LEFT_OUT
-    url_or_reference: Reference | None = LEFT_OUT
+    url_or_reference: Annotated[Reference, Field(examples=[_LINK])] | None = LEFT_OUT
 
 
 class EvidenceRung(Sent):

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from api.app import application
 from api.openapi import document
 from settings import Settings
-from tests.integration.teams import Team, opened, slug, workspace
+from tests.integration.teams import Team, drafted, opened, slug, workspace
 from tests.world import World
 
 
@@ -85,11 +85,13 @@ async def test_what_a_list_cannot_be_sorted_by_is_refused(team: Team):
 async def test_every_list_has_each_of_its_orders(team: Team):
     """Asked of the document, so that a new list is asked too."""
     project = await team.project()
+    artifact = await drafted(team, project)
+    ids = {"project_id": project["id"], "artifact_id": artifact["id"]}
     for path, methods in document(application())["paths"].items():
         for parameter in methods.get("get", {}).get("parameters", []):
             if parameter["name"] == "sort":
                 for sort in parameter["schema"]["enum"]:
-                    named = path.removeprefix("/v1/").format(project_id=project["id"])
+                    named = path.removeprefix("/v1/").format(**ids)
                     await team.read(named, who="ann", sort=sort)
 
 

@@ -229,6 +229,9 @@ async def test_answers_are_as_described(http: httpx.AsyncClient, world: World, b
         "artifact_id": place.artifact,
         "assumption_id": place.assumption,
         "report_id": place.report,
+        "evidence_id": place.evidence,
+        "decision_id": place.gate,
+        "execution_id": place.execution,
     }
 
     async def filled(path: str) -> str:

@@ -131,8 +131,12 @@ def _found_nothing(response: httpx.Response) -> bool:
     return response.status_code == 422 or (response.is_success and response.json().get("items") == [])
 
 
+# Nobody of the world has done anything that the log could show: tests/integration/test_api_audit.py asks for it.
+IDLE = {("actor_id",)}
+
+
 @ONE_LOOP
-@pytest.mark.parametrize("place", TRIED, ids=str)
+@pytest.mark.parametrize("place", [place for place in TRIED if place.path not in IDLE], ids=str)
 async def test_an_id_of_ones_own_is_taken(tried: Tried, callers: Callers, place: Place):
     client, _ = tried
     own = {named: value for named, value in callers.ids("a1").items() if named != "tag"}
