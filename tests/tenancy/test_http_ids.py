@@ -131,7 +131,7 @@ def _found_nothing(response: httpx.Response) -> bool:
     return response.status_code == 422 or (response.is_success and response.json().get("items") == [])
 
 
-# Nobody of the world has done anything that the log could show: tests/integration/test_api_audit.py asks for it.
+# Nobody of the world has done what the log could show: tests/integration/test_api_audit.py asks for it.
 IDLE = {("actor_id",)}
 
 
