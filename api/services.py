@@ -14,6 +14,7 @@ from api.auth.minting import ALGORITHM
 from api.auth.sessions import SessionIssuer
 from api.auth.signed import Verifier
 from api.auth.tokens import AccessTokens
+from guarded import Allowed
 from settings import OidcProvider, Settings, SettingsError
 from storage.database import API_SESSION, engine
 from storage.tenancy import TenantSessions
@@ -39,7 +40,7 @@ def services(settings: Settings) -> Services:
     """Return the services that the settings describe; nothing is connected yet.
 
     Raises:
-        SettingsError: a setting is missing, or the address of the issuer's keys is not fit.
+        SettingsError: a setting is missing, or the address of an issuer's keys is not fit.
     """
     secret = settings.need("secret_key")
     issuer = SessionIssuer(
@@ -52,7 +53,7 @@ def services(settings: Settings) -> Services:
         TenantSessions(engine(settings.need("database_url_api"), session=API_SESSION), secret),
         AccessTokens({verifier.issuer: verifier for verifier in (_verifier(settings), issuer.verifier())}),
         issuer,
-        {name: _provider(name, provider) for name, provider in settings.oidc_providers.items()},
+        {name: _provider(name, provider, settings) for name, provider in settings.oidc_providers.items()},
     )
 
 
@@ -84,16 +85,23 @@ def _verifier(settings: Settings) -> Verifier:
         return Verifier(development.ISSUER, audience, ALGORITHM, _DevelopmentKeys(settings), time.time)
     if settings.jwt_issuer == sessions.ISSUER:
         raise SettingsError(f"AUGENTIS_JWT_ISSUER: {sessions.ISSUER} is the name of our own sessions")
-    try:
-        load = loader(settings.need("jwt_jwks"))
-    except ValueError as error:
-        raise SettingsError(f"AUGENTIS_JWT_JWKS: {error}") from error
-    keys = IssuerKeys(load, settings.jwt_alg, time.monotonic)
+    keys = _keys("AUGENTIS_JWT_JWKS", settings.need("jwt_jwks"), settings.jwt_alg, settings)
     return Verifier(settings.jwt_issuer, audience, settings.jwt_alg, keys, time.time)
 
 
-def _provider(name: str, configured: OidcProvider) -> Provider:
-    keys = IssuerKeys(loader(configured.jwks), configured.alg, time.monotonic)
+def _keys(setting: str, source: str, algorithm: str, settings: Settings) -> IssuerKeys:
+    try:
+        allowed = Allowed.parse(settings.webhook_allow)
+    except ValueError as error:
+        raise SettingsError(f"AUGENTIS_WEBHOOK_ALLOW: {error}") from error
+    try:
+        return IssuerKeys(loader(source, allowed), algorithm, time.monotonic)
+    except ValueError as error:
+        raise SettingsError(f"{setting}: {error}") from error
+
+
+def _provider(name: str, configured: OidcProvider, settings: Settings) -> Provider:
+    keys = _keys(f"AUGENTIS_OIDC_PROVIDERS.{name}.jwks", configured.jwks, configured.alg, settings)
     # An id_token alone says who somebody is: an access token of the same issuer (at+jwt) does not.
     types = frozenset({"jwt"})
     return Provider(

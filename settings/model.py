@@ -203,6 +203,12 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, alias="AUGENTIS_WEBHOOK_SECRET", description="whsec_...: signs alerts; needed with a webhook"
     )
+    webhook_allow: str | None = Field(
+        None,
+        alias="AUGENTIS_WEBHOOK_ALLOW",
+        description="what may be reached beside the public internet, for issuers' keys: hosts, host:port and "
+        "networks, with commas between; unset: nothing",
+    )
     cache_bytes: int = Field(
         128 << 20,
         alias="AUGENTIS_CACHE_BYTES",

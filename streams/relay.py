@@ -17,8 +17,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from cryptography.fernet import Fernet
 
+from guarded import RefusedError
 from migrations.topics import KafkaUnreachableError, largest_batch
-from settings import Settings
+from settings import Settings, SettingsError
 from settings.kafka import client_options
 from storage import database, outbox
 from storage.outbox import Due, Letter
@@ -53,7 +54,7 @@ def run(settings: Settings) -> NoReturn:
     """Run a relay until a signal or a failure ends it, and the process with it.
 
     Raises:
-        SettingsError: something to connect with is missing.
+        SettingsError: something to connect with is missing, or the webhook's address is not fit.
         DatabaseUnreachableError: PostgreSQL is away at the start.
         KafkaUnreachableError: Kafka is away at the start.
     """
@@ -64,7 +65,7 @@ def run(settings: Settings) -> NoReturn:
 
 
 async def _main(settings: Settings) -> NoReturn:
-    url = settings.need("database_url_worker")
+    webhook, url = _webhook(settings), settings.need("database_url_worker")
     with database.told_apart(url):
         pool = await database.worker_pool(url, name="augentis-relay", size=3, session=_SESSION)
     producer = AIOKafkaProducer(
@@ -82,13 +83,24 @@ async def _main(settings: Settings) -> NoReturn:
         raise KafkaUnreachableError(
             f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
         ) from error
-    code = await _relay(settings, pool, producer)
+    code = await _relay(settings, pool, producer, webhook)
     # Not by way of Python's own end, which would wait for queries to a database that hangs.
     logging.shutdown()
     os._exit(code)
 
 
-async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> int:
+def _webhook(settings: Settings) -> Webhook | None:
+    if settings.webhook_url is None:
+        return None
+    try:
+        return Webhook(str(settings.webhook_url), settings.need("webhook_secret"))
+    except RefusedError as error:
+        raise SettingsError(f"AUGENTIS_WEBHOOK_URL: {error}") from error
+
+
+async def _relay(
+    settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer, webhook: Webhook | None
+) -> int:
     stop, news = Stop.on_signals(), asyncio.Event()
     to_kafka = KafkaRelay(pool, producer, seal(settings.need("secret_key")))
     works: list[Awaitable[object]] = [
@@ -98,10 +110,10 @@ async def _relay(settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProdu
         KafkaWatch(settings, [ALERTS]).run(),
         watch_database(settings.need("database_url_worker"), settings.retry_for),
     ]
-    if settings.webhook_url:
-        to_webhook = WebhookRelay(pool, Webhook(str(settings.webhook_url), settings.need("webhook_secret")))
+    if webhook:
+        to_webhook = WebhookRelay(pool, webhook)
         works.append(_repeat(to_webhook.send_some, news, settings.retry_for, "relaying to the webhook"))
-    log.info("relay is up%s", "" if settings.webhook_url else "; no webhook is set (AUGENTIS_WEBHOOK_URL)")
+    log.info("relay is up%s", "" if webhook else "; no webhook is set (AUGENTIS_WEBHOOK_URL)")
     tasks = [asyncio.ensure_future(work) for work in works]
     done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from standardwebhooks import Webhook as Signer
 
+from guarded import Guard, RefusedError, client, its_own
+
 TIMEOUT = 10.0
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 
@@ -21,11 +23,16 @@ class Answer:
 
 
 class Webhook:
-    """A receiver and the secret it shares with us."""
+    """A receiver and the secret it shares with us. The operator names it, so its own host may be anywhere."""
 
     def __init__(self, url: str, secret: str) -> None:
+        """Take the address.
+
+        Raises:
+            RefusedError: it is no web address, or has a user or password in it.
+        """
         self._url, self._signer = url, Signer(secret)
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
+        self._client = client(Guard(its_own(url)), TIMEOUT)
 
     async def post(self, message_id: str, body: bytes) -> Answer:
         """Post `body` under a stable id; only a 2xx counts as accepted."""
@@ -37,9 +44,13 @@ class Webhook:
             "webhook-signature": self._signer.sign(message_id, now, body.decode()),
         }
         try:
-            response = await self._client.post(self._url, content=body, headers=headers)
+            async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
+                with suppress(httpx.HTTPError):  # the status is the answer, whatever becomes of the rest
+                    await response.aread()
         except httpx.HTTPError as error:
             return Answer(accepted=False, said=type(error).__name__)
+        except RefusedError as error:
+            return Answer(accepted=False, said=str(error))
         said = f"status {response.status_code}"
         return Answer(response.is_success, said, _retry_after(response.headers.get("retry-after")))
 

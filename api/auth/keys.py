@@ -12,6 +12,8 @@ import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from guarded import Allowed, Guard, check, client
+
 Key = ECKey | RSAKey | OKPKey
 KEY_TYPES: dict[str, tuple[str, type[ECKey] | type[RSAKey] | type[OKPKey]]] = {
     "ES256": ("EC", ECKey),
@@ -114,17 +116,19 @@ def _key(fields: dict[str, Any], algorithm: str) -> Key | None:
         return None
 
 
-def loader(source: str) -> Callable[[], Awaitable[str]]:
-    """Return what reads the JWKS at `source`, a file or an https address.
+def loader(source: str, allowed: Allowed) -> Callable[[], Awaitable[str]]:
+    """Return what reads the JWKS at `source`, a file or an https address that is public or allowed.
 
     Raises:
-        ValueError: an address that is not https.
+        ValueError: an address that is not https, or that is neither (RefusedError); of a name this is
+            known when it is looked up.
     """
     if "://" not in source:
         return lambda: asyncio.to_thread(_read_file, Path(source))
     if not source.startswith("https://"):
         raise ValueError(f"{source}: keys are read from a file or an https address")
-    return lambda: _fetch(source)
+    check(source, allowed)
+    return lambda: _fetch(source, Guard(allowed))
 
 
 def _read_file(path: Path) -> str:
@@ -135,18 +139,10 @@ def _read_file(path: Path) -> str:
     return content.decode()
 
 
-async def _fetch(url: str) -> str:
-    """Read the document, redirects refused: they could lead out of https, or into our own network."""
-    content = b""
-    async with (
-        httpx.AsyncClient(timeout=FETCH_SECONDS) as client,
-        asyncio.timeout(FETCH_SECONDS),
-        client.stream("GET", url, headers={"Accept": "application/json"}) as response,
-    ):
-        if response.status_code != httpx.codes.OK:
-            raise ValueError(f"{url} answers {response.status_code}")
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > MAX_BYTES:
-                raise ValueError(f"{url} sends more than {MAX_BYTES} bytes")
-    return content.decode()
+async def _fetch(url: str, guard: Guard) -> str:
+    """Read the document; a redirect is no document, and could lead out of https."""
+    async with client(guard, FETCH_SECONDS, MAX_BYTES) as issuer:
+        response = await issuer.get(url, headers={"Accept": "application/json"})
+    if response.status_code != httpx.codes.OK:
+        raise ValueError(f"{url} answers {response.status_code}")
+    return response.content.decode()

@@ -19,7 +19,7 @@ from api.app import create_app
 from api.auth import development, sessions
 from api.auth.development import development_key
 from api.auth.sessions import session_key
-from settings import Settings, SettingsError
+from settings import OidcProvider, Settings, SettingsError
 from storage.tenancy import Claims
 from tests.databases import SECRET
 from tests.forged import HOSTILE, THIEF, Forger
@@ -202,6 +202,24 @@ def test_keys_come_over_https_or_not_at_all(settings: Settings, address: str):
     configured = settings.model_copy(update={"jwt_issuer": ISSUER, "jwt_jwks": address})
     with pytest.raises(SettingsError, match="AUGENTIS_JWT_JWKS"):
         create_app(configured)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://127.0.0.1:8443/keys", "https://[fd00::1]/keys", "https://idp.internal/keys"]
+)
+def test_an_issuer_on_premise_is_named_in_the_list_of_what_may_be_reached(settings: Settings, address: str):
+    provider = OidcProvider(issuer="https://idp.example", audience="us", jwks=address)
+    by_token = settings.model_copy(update={"jwt_issuer": ISSUER, "jwt_jwks": address})
+    by_sign_in = settings.model_copy(update={"oidc_providers": {"google": provider}})
+    for configured, name in (
+        (by_token, "AUGENTIS_JWT_JWKS"),
+        (by_sign_in, "AUGENTIS_OIDC_PROVIDERS.google.jwks"),
+    ):
+        with pytest.raises(SettingsError, match=rf"{name}: .* AUGENTIS_WEBHOOK_ALLOW"):
+            create_app(configured)
+        create_app(configured.model_copy(update={"webhook_allow": "127.0.0.1:8443,fd00::/8,idp.internal"}))
+        with pytest.raises(SettingsError, match=r"AUGENTIS_WEBHOOK_ALLOW: 10.0.0.1/8"):
+            create_app(configured.model_copy(update={"webhook_allow": "10.0.0.1/8"}))
 
 
 def test_no_issuer_takes_the_name_of_our_sessions(configured: Settings):

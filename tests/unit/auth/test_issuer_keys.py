@@ -1,22 +1,13 @@
 """The public keys of an issuer: which are used, when they are read again, and from where."""
 
 import asyncio
-import contextlib
-import ipaddress
 import json
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
@@ -29,7 +20,11 @@ from api.auth.keys import (
     loader,
     usable,
 )
+from guarded import Allowed, RefusedError
 from tests.tokens import KEY, KID, jwks
+from tests.web import Authority, answer, serving
+
+ALLOWED = Allowed.parse("127.0.0.1")
 
 
 def test_keys_that_cannot_check_the_algorithm_are_left_out():
@@ -125,7 +120,7 @@ async def test_many_at_once_ask_the_issuer_once():
 async def test_keys_come_from_a_file_of_bounded_size(tmp_path: Path):
     file = tmp_path / "jwks.json"
     file.write_text(jwks(KEY))
-    load: Callable[[], Awaitable[str]] = loader(str(file))
+    load: Callable[[], Awaitable[str]] = loader(str(file), Allowed())
     assert set(usable(await load(), "ES256")) == {KID}
     file.write_text(" " * (MAX_BYTES + 1))
     with pytest.raises(ValueError, match="larger"):
@@ -135,73 +130,47 @@ async def test_keys_come_from_a_file_of_bounded_size(tmp_path: Path):
 @pytest.mark.parametrize("address", ["http://issuer.example/keys", "ftp://x/y", "file:///etc/keys"])
 def test_no_other_scheme_than_https(address: str):
     with pytest.raises(ValueError, match="https"):
-        loader(address)
+        loader(address, ALLOWED)
 
 
 # over https, from a live server
 
 
-def certificate(folder: Path) -> Path:
-    """Make a certificate of 127.0.0.1 that signs itself, its key beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "issuer.pem"
-    file.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
-    )
-    return file
-
-
-@asynccontextmanager
-async def serving(pem: Path, status: str, body: str, *headers: str) -> AsyncIterator[str]:
-    """Yield the https address of a server that answers every request like this."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            head = "\r\n".join((f"HTTP/1.1 {status}", "Connection: close", *headers))
-            writer.write(f"{head}\r\n\r\n{body}".encode())
-            await writer.drain()
-        writer.close()
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem)
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
-
-
 async def test_keys_come_over_https_from_a_server_that_is_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    pem = certificate(tmp_path)
-    async with serving(pem, "200 OK", jwks(KEY)) as address:
+    authority = Authority(tmp_path)
+    async with serving(answer("200 OK", jwks(KEY)), authority.issue("127.0.0.1")) as issuer:
+        load = loader(f"https://127.0.0.1:{issuer.port}/keys", ALLOWED)
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            await loader(address)()
-        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-        assert set(usable(await loader(address)(), "ES256")) == {KID}
+            await load()
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert set(usable(await load(), "ES256")) == {KID}
+        assert "accept: application/json" in issuer.heads[0].lower()
 
 
 async def test_what_a_server_may_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    pem = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    async with (
-        serving(pem, "200 OK", jwks(KEY)) as elsewhere,
-        serving(pem, "302 Found", "", f"Location: {elsewhere}") as address,
-    ):
-        with pytest.raises(ValueError, match="answers 302"):
-            await loader(address)()
-    async with serving(pem, "200 OK", " " * (MAX_BYTES + 1)) as address:
-        with pytest.raises(ValueError, match="sends more"):
-            await loader(address)()
+    authority = Authority(tmp_path)
+    pem = authority.issue("127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    async with serving(answer("200 OK", jwks(KEY)), pem) as elsewhere:
+        moved = answer("302 Found", "", f"Location: https://127.0.0.1:{elsewhere.port}/keys")
+        async with serving(moved, pem) as issuer:
+            with pytest.raises(ValueError, match="answers 302"):
+                await loader(f"https://127.0.0.1:{issuer.port}/keys", ALLOWED)()
+        assert elsewhere.connections == 0
+    async with serving(answer("200 OK", " " * (MAX_BYTES + 1)), pem) as issuer:
+        with pytest.raises(httpx.ReadError, match="larger than"):
+            await loader(f"https://127.0.0.1:{issuer.port}/keys", ALLOWED)()
+
+
+async def test_an_issuer_in_our_own_network_is_reached_only_where_it_is_allowed(caplog):
+    async with serving(answer("200 OK", jwks(KEY))) as issuer:
+        with pytest.raises(RefusedError, match="AUGENTIS_WEBHOOK_ALLOW"):
+            loader(f"https://127.0.0.1:{issuer.port}/keys", Allowed())
+        # A name is not looked up before keys are asked for, and what it leads to is judged then.
+        load = loader("https://localhost/keys", Allowed.parse("10.0.0.0/8"))
+        with pytest.raises(IssuerAwayError):
+            await IssuerKeys(load, "ES256", lambda: 0.0).find(KID)
+        assert issuer.connections == 0
+    assert "localhost leads to what is not on the public internet" in caplog.text

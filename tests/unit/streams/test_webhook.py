@@ -10,7 +10,11 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from guarded import RefusedError
+from guarded.http import MOST_BYTES
 from streams.webhook import Answer, Webhook
+from tests import web
+from tests.web import serving
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"t" * 32).decode()
@@ -91,3 +95,30 @@ async def test_a_receiver_that_is_not_there_is_said_without_the_body():
     answer = await webhook.post("id", BODY)
     await webhook._client.aclose()
     assert answer == Answer(accepted=False, said="ConnectError")
+
+
+async def test_the_operators_own_receiver_may_be_on_loopback_and_where_it_redirects_to_is_not_asked():
+    async with serving(web.answer("200 OK", "")) as elsewhere:
+        moved = web.answer("307 Temporary Redirect", "", f"Location: http://127.0.0.1:{elsewhere.port}/")
+        for answered, accepted in ((web.answer("204 No Content", ""), True), (moved, False)):
+            async with serving(answered) as receiver:
+                webhook = Webhook(f"http://localhost:{receiver.port}/alerts", SECRET)
+                assert (await webhook.post("id", BODY)).accepted is accepted
+                await webhook._client.aclose()
+                assert receiver.heads[0].startswith("POST /alerts HTTP/1.1")
+        assert elsewhere.connections == 0
+
+
+async def test_the_status_counts_whatever_the_body_is():
+    async with serving(web.answer("200 OK", " " * (MOST_BYTES + 1))) as receiver:
+        webhook = Webhook(f"http://127.0.0.1:{receiver.port}/", SECRET)
+        assert await webhook.post("id", BODY) == Answer(accepted=True, said="status 200")
+        await webhook._client.aclose()
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://team.example/", "http://me:secret@team.example/", "http://a.example./"]
+)
+def test_what_is_no_address_of_a_receiver_is_refused_at_once(url):
+    with pytest.raises(RefusedError):
+        Webhook(url, SECRET)
