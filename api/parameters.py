@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,8 +15,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from detectors.calendars import spelt_out
 from storage.reading.pages import Orders
 
+_When = TypeVar("_When", date, datetime)
 _YEARS = range(1900, 9000)
 _DAY_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
@@ -34,7 +36,7 @@ def _spelt_out(value: object) -> object:
     raise ValueError("send a time as in 2026-11-01T10:00:00Z")
 
 
-def _within_reason(moment: datetime) -> datetime:
+def _within_reason(moment: _When) -> _When:
     if moment.year not in _YEARS:
         raise ValueError(f"a year from {_YEARS.start} to {_YEARS.stop - 1} is meant")
     return moment
@@ -62,6 +64,6 @@ Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(_withou
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_without_nul)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_without_nul)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_within_reason)]
-Day = Annotated[date, Field(ge=date(_YEARS.start, 1, 1), lt=date(_YEARS.stop, 1, 1))]
+Day = Annotated[date, BeforeValidator(spelt_out), AfterValidator(_within_reason)]
 Since = Annotated[Moment, Field(description="from this time on (RFC 3339, with an offset)")]
 Until = Annotated[Moment, Field(description="before this time (RFC 3339, with an offset)")]

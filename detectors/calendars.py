@@ -29,8 +29,12 @@ LANGUAGE = "en_US"
 """Of names: else they would be in whichever language the process's environment names."""
 
 
-def _spelt_out(value: object) -> object:
-    # A number, or a time of some time zone, does not say which day is meant.
+def spelt_out(value: object) -> object:
+    """Return what says which day is meant: a number does not, nor a time of some time zone.
+
+    Raises:
+        ValueError: it does not say which.
+    """
     if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
         return value
     raise ValueError("send a day as in 2026-12-25")
@@ -86,7 +90,7 @@ class PublicHolidays(_Asked):
 class OwnDay(_Asked):
     """A day of the team's own, with the name that it is shown with."""
 
-    day: Annotated[date, BeforeValidator(_spelt_out)] = Field(examples=["2026-12-24"])
+    day: Annotated[date, BeforeValidator(spelt_out)] = Field(examples=["2026-12-24"])
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(examples=["we are closed"])
 
     @field_validator("day")

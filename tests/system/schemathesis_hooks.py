@@ -38,7 +38,7 @@ RIGHTLY_REFUSED = (
     # How many indicators a decision has depends on its gate, and none of their names comes twice.
     ("body", "a value is not allowed (indicators: "),
     # For JSON Schema 74.0 is an integer, too.
-    ("body.indicators.", "Input should be a valid integer"),
+    ("body.", "Input should be a valid integer"),
     # An id of nothing, or of another organisation's thing.
     ("body.", "there is no such "),
     # Which providers there are is a setting; the test has none, since no id_token can be made up.

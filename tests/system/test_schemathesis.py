@@ -114,6 +114,8 @@ def identities(world: World) -> dict[str, str]:
         "KEY": str(here.key),
         "EXCLUSION": str(here.window),
         "DECISION": str(here.gate),
+        "EVIDENCE": str(here.evidence),
+        "EXECUTION": str(here.execution),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
     }
