@@ -10,7 +10,6 @@ import httpx
 from guarded.sockets import Guard, GuardedNetwork
 from guarded.urls import check
 
-MOST_BYTES = 1 << 18
 _FAILURES = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
@@ -19,7 +18,7 @@ _FAILURES = (
 )
 
 
-def client(guard: Guard, seconds: float, most_bytes: int = MOST_BYTES) -> httpx.AsyncClient:
+def client(guard: Guard, seconds: float, most_bytes: int) -> httpx.AsyncClient:
     """Return a client that reaches what the guard lets through; close it after use.
 
     A request takes `seconds` at most, its answer's end included; an answer's body is `most_bytes` at most,

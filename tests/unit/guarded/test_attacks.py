@@ -8,6 +8,7 @@ address of this internet is the one server on loopback, and what is connected to
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 import httpcore
 import httpx
@@ -26,6 +27,7 @@ NAMES = {
     "mapped.example": ["::ffff:10.0.0.5"],
     "metadata.example": ["169.254.169.254"],
     "mixed.example": [PUBLIC, "10.0.0.5"],
+    "mixed-first.example": ["10.0.0.5", PUBLIC],
     "mixed6.example": [PUBLIC_6, "fd00::5"],
     "scoped.example": ["fe80::1%2"],
     "nat64.example": ["64:ff9b::a00:5"],
@@ -83,6 +85,7 @@ ALLOWED += [
     ("http://mapped.example/", "10.0.0.0/8", "http://mapped.example/"),
     ("http://metadata.example/", "metadata.example", "http://metadata.example/"),
     ("http://mixed.example/", "10.0.0.5", "http://mixed.example/"),
+    ("http://mixed-first.example/", "10.0.0.5", "http://mixed-first.example/"),
     ("http://mixed6.example/", "fd00::/8", "http://mixed6.example/"),
     ("http://scoped.example/", "scoped.example", "http://scoped.example/"),
     ("http://nat64.example/", "64:ff9b::/96", "http://nat64.example/"),
@@ -200,7 +203,7 @@ async def internet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Internet]:
 
 
 async def fetch(guard: Guard, url: str) -> int:
-    async with client(guard, 5.0) as http:
+    async with client(guard, 5.0, 1000) as http:
         return (await http.get(url)).status_code
 
 
@@ -251,6 +254,15 @@ async def test_addresses_are_not_looked_up_and_names_once(internet):
     assert internet.looked_up == ["public.example"]
 
 
+async def test_a_guard_judges_by_itself_whoever_asks_it(internet):
+    for host in ("127.0.0.1", "localhost", "0x7f.1"):
+        with pytest.raises(RefusedError):
+            await internet.guard().addresses(host, 25)
+    assert internet.looked_up == []
+    assert await internet.guard("127.0.0.1:25").addresses("127.0.0.1", 25) == [ip_address("127.0.0.1")]
+    assert await internet.guard().addresses("public.example", 25) == [ip_address(PUBLIC)]
+
+
 async def test_a_name_that_is_bound_to_loopback_after_the_check_is_not_followed_there(internet):
     guard = internet.guard()
     assert await fetch(guard, f"http://{REBOUND}/") == 200
@@ -264,7 +276,7 @@ async def test_a_name_that_is_bound_to_loopback_after_the_check_is_not_followed_
 
 async def test_a_redirect_is_an_answer_and_where_it_leads_is_judged_like_any_other(monkeypatch):
     moved = answer("302 Found", "", "Location: http://127.0.0.1/")
-    async with internet_of(monkeypatch, moved) as internet, client(internet.guard(), 5.0) as http:
+    async with internet_of(monkeypatch, moved) as internet, client(internet.guard(), 5.0, 1000) as http:
         assert (await http.get("http://public.example/")).status_code == 302
         assert internet.contacted == [PUBLIC]
         with pytest.raises(RefusedError):

@@ -26,12 +26,12 @@ async def test_a_server_on_loopback_answers_where_it_is_allowed_and_is_not_conta
     async with serving(HERE) as site:
         for host, allowed in (("127.0.0.1", "127.0.0.1"), ("localhost", f"localhost:{site.port}")):
             url = f"http://{host}:{site.port}/"
-            async with client(Guard(Allowed()), 5.0) as http:
+            async with client(Guard(Allowed()), 5.0, 1000) as http:
                 with pytest.raises(RefusedError, match="AUGENTIS_WEBHOOK_ALLOW"):
                     await http.get(url)
             await asyncio.sleep(0)
             assert (site.connections, site.heads) == (0, [])
-            async with client(Guard(Allowed.parse(allowed)), 5.0) as http:
+            async with client(Guard(Allowed.parse(allowed)), 5.0, 1000) as http:
                 assert (await http.get(url)).text == "here"
             assert (site.connections, site.heads.pop()[:16]) == (1, "GET / HTTP/1.1\r\n")
             site.connections = 0
@@ -39,7 +39,7 @@ async def test_a_server_on_loopback_answers_where_it_is_allowed_and_is_not_conta
 
 async def test_the_systems_names_are_found_and_others_are_not_there():
     assert set(await look_up("localhost", 80)) & {"127.0.0.1", "::1"}
-    async with client(Guard(Allowed.parse("nowhere.invalid"), leading_to()), 5.0) as http:
+    async with client(Guard(Allowed.parse("nowhere.invalid"), leading_to()), 5.0, 1000) as http:
         with pytest.raises(httpx.ConnectError, match="has no address"):
             await http.get("http://nowhere.invalid/")
 
@@ -47,10 +47,10 @@ async def test_the_systems_names_are_found_and_others_are_not_there():
 async def test_the_next_address_of_a_name_is_tried_when_one_does_not_answer():
     async with serving(HERE) as site:
         guard = Guard(Allowed.parse("127.0.0.0/8"), leading_to("127.0.0.2", "127.0.0.1"))
-        async with client(guard, 5.0) as http:
+        async with client(guard, 5.0, 1000) as http:
             assert (await http.get(f"http://twice.example:{site.port}/")).text == "here"
         guard = Guard(Allowed.parse("127.0.0.0/8"), leading_to("127.0.0.2", "127.0.0.3"))
-        async with client(guard, 5.0) as http:
+        async with client(guard, 5.0, 1000) as http:
             with pytest.raises(httpx.ConnectError):
                 await http.get(f"http://twice.example:{site.port}/")
 
@@ -60,7 +60,7 @@ async def test_a_name_server_that_is_silent_is_waited_for_in_vain_only_so_long()
         await asyncio.Event().wait()
         return ()
 
-    async with client(Guard(Allowed(), silent), 0.1) as http:
+    async with client(Guard(Allowed(), silent), 0.1, 1000) as http:
         with pytest.raises(httpx.ConnectTimeout, match="looking up"):
             await http.get("http://slow.example/")
 
@@ -83,7 +83,7 @@ async def drip_headers(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("slowly", [drip, drip_headers])
 async def test_an_answer_that_never_ends_is_ended(slowly):
-    async with serving(slowly) as site, client(Guard(Allowed.parse("127.0.0.1")), 0.3) as http:
+    async with serving(slowly) as site, client(Guard(Allowed.parse("127.0.0.1")), 0.3, 1000) as http:
         with pytest.raises(httpx.ReadTimeout, match="in time"):
             await http.get(f"http://127.0.0.1:{site.port}/")
 
@@ -106,11 +106,11 @@ async def test_tls_is_with_the_host_that_was_asked_for(tmp_path: Path, monkeypat
     guard = Guard(Allowed.parse("127.0.0.1"), leading_to("127.0.0.1"))
     async with serving(HERE, authority.issue("keys.example")) as site:
         own, other = (f"https://{name}.example:{site.port}/" for name in ("keys", "other"))
-        async with client(guard, 5.0) as http:
+        async with client(guard, 5.0, 1000) as http:
             with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 await http.get(own)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-        async with client(guard, 5.0) as http:
+        async with client(guard, 5.0, 1000) as http:
             assert (await http.get(own)).text == "here"
             with pytest.raises(httpx.ConnectError, match="Hostname mismatch"):
                 await http.get(other)

@@ -11,8 +11,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from guarded import RefusedError
-from guarded.http import MOST_BYTES
-from streams.webhook import Answer, Webhook
+from streams.webhook import MOST_BYTES, Answer, Webhook
 from tests import web
 from tests.web import serving
 
