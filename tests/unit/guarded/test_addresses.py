@@ -42,10 +42,26 @@ def test_ranges_have_ends(first, last, before, after):
         assert neighbour is None or not_public(ip_address(neighbour)) is None
 
 
-def test_what_is_said_of_an_address_is_what_it_is():
-    assert not_public(ip_address("::ffff:127.0.0.1")) == "this machine"
-    assert not_public(ip_address("64:ff9b::10.0.0.1")) == "IPv6 for a private network"
-    assert not_public(ip_address("2606:4700::1%1")) == "an interface of this machine"
+@pytest.mark.parametrize(
+    ("kind", "addresses"),
+    [
+        ("this machine", "0.0.0.1 127.0.0.1 :: ::1 ::ffff:127.0.0.1"),
+        ("a private network", "10.0.0.1 172.16.0.1 192.168.0.1 fd00::1 fec0::1"),
+        ("a carrier's private network", "100.64.0.1"),
+        ("link-local, where clouds keep their metadata", "169.254.169.254 fe80::1"),
+        ("a cloud's own service", "168.63.129.16"),
+        ("reserved for protocols", "192.0.0.1 250.0.0.1 2001::1"),
+        ("for documentation", "192.0.2.1 198.51.100.1 203.0.113.1 2001:db8::1 3fff::1"),
+        ("for benchmarks", "198.18.0.1"),
+        ("multicast", "224.0.0.1 ff02::1"),
+        ("a tunnel of IPv4 and IPv6", "192.88.99.1 2002::1"),
+        ("IPv6 for a private network", "64:ff9b::10.0.0.1"),
+        ("an interface of this machine", "2606:4700::1%1"),
+        ("outside of what is assigned to the internet", "5f00::1"),
+    ],
+)
+def test_what_is_said_of_an_address_is_what_it_is(kind, addresses):
+    assert {not_public(ip_address(address)) for address in addresses.split()} == {kind}
 
 
 FORMS = {
