@@ -200,8 +200,8 @@ async def test_nothing_in_auth_is_for_everybody(database: Database):
     readers = """SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname NOT LIKE 'pg\\_%'
                  AND has_table_privilege(oid, 'auth.claims_key', 'SELECT')"""
     # Other processes' owners are members of the definers while they migrate their own databases.
-    found = {name for (name,) in await fetch(database, readers) if not name.startswith("test_owner_")}
-    assert found == {"augentis_member_reader"}
+    found = {str(name) for (name,) in await fetch(database, readers)}
+    assert {name for name in found if not name.startswith("test_owner_")} == {"augentis_member_reader"}
 
 
 async def test_no_view_looks_past_the_policies(database: Database):

@@ -51,6 +51,10 @@ UNREACHED = {
     "POST /v1/projects/{project_id}/gate-decisions",
     "POST /v1/gate-decisions/{decision_id}/override",
     "GET /v1/gate-decisions/{decision_id}",
+    # What is in review is its author's no more; an execution fails once it runs, and is retried after that.
+    "PATCH /v1/evidence/{evidence_id}",
+    "POST /v1/executions/{execution_id}/fail",
+    "POST /v1/executions/{execution_id}/retry",
 }
 PLENTY = "1000000/minute"
 
@@ -101,7 +105,7 @@ def listening(app: ASGIApp, lifespan: Literal["on", "off"] = "on") -> Iterator[s
 
 
 def identities(world: World) -> dict[str, str]:
-    """Return what schemathesis.toml names."""
+    """Return what schemathesis.toml and the hooks name."""
     here = world.places["a1"]
     return {
         "WORKSPACE": str(here.workspace),
@@ -115,6 +119,7 @@ def identities(world: World) -> dict[str, str]:
         "EXCLUSION": str(here.window),
         "DECISION": str(here.gate),
         "EVIDENCE": str(here.evidence),
+        "IN_REVIEW": str(here.in_review),
         "EXECUTION": str(here.execution),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
