@@ -197,6 +197,11 @@ class Settings(BaseSettings):
         " between; unset: none, and the audit log has the address that connects",
     )
 
+    public_url: HttpUrl | None = Field(
+        None,
+        alias="AUGENTIS_PUBLIC_URL",
+        description="address that people reach the API at: links in alerts begin with it; unset: no links",
+    )
     webhook_url: HttpUrl | None = Field(
         None, alias="AUGENTIS_WEBHOOK_URL", description="where alerts are posted (Standard Webhooks)"
     )

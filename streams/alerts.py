@@ -1,14 +1,14 @@
 """What an alert says, and where it goes: one JSON body for Kafka and the webhook."""
 
-import json
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from detectors.cascade import Cascade
 from detectors.divergence import Classification
-from storage.findings import Report, Told, as_json
+from storage.findings import Report, Told
 from storage.outbox import Letter
+from streams.alerting.event import body, encoded
 from streams.reports import SEVERITY
 
 TOPIC = "divergence_alerts"
@@ -44,27 +44,10 @@ def letters(alert: Alert, *, webhook: bool) -> list[Letter]:
     The webhook's id is the same however often it is sent, so that a receiver can drop repeats.
     """
     report = alert.report
-    value = json.dumps(_body(alert), separators=(",", ":")).encode()
+    value = encoded(body(alert.event, report, alert.cascade))
     found = [Letter(report.org_id, TOPIC, value, str(report.id).encode())]
     if webhook and report.classification != Classification.COSMETIC:
         kind = alert.event.partition(".")[2]
         message_id = f"{report.id}.{kind}" + (f".{report.classification}" if kind == "reclassified" else "")
         found.append(Letter(report.org_id, message_id, value, destination="webhook"))
     return found
-
-
-def _body(alert: Alert) -> dict[str, Any]:
-    report, cascade = alert.report, alert.cascade
-    # An assumed 0 has an infinite gap, which JSON cannot say.
-    data = {
-        name: None if value in (float("inf"), -float("inf")) else value
-        for name, value in as_json(report).items()
-    }
-    data["cascade_analysis"] = {
-        "affected_features": cascade.affected_features,
-        "affected_code_modules": cascade.affected_code_modules,
-        "reexecution_scope_days": cascade.reexecution_scope_days,
-        "full_redesign_days": cascade.full_redesign_days,
-        "recommendation": str(cascade.recommendation),
-    }
-    return {"type": alert.event, "timestamp": report.detected_at.isoformat(), "data": data}

@@ -1,0 +1,112 @@
+"""What is known of a report when something is told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from detectors.assumptions import Assumption
+from detectors.cascade import Cascade
+from detectors.divergence import Classification, Recommendation
+from storage.findings import Report
+from streams.alerting.places import Places
+
+
+class Kind(StrEnum):
+    """What is told."""
+
+    DETECTED = "detected"
+    RECLASSIFIED = "reclassified"
+    RESOLVED = "resolved"
+    REMINDER = "reminder"
+    STORM = "storm"
+
+
+class Severity(StrEnum):
+    """How loud a channel is to be, in PagerDuty's words."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactVersion:
+    """The version of an artifact that production contradicts; `title` '' where its content has none."""
+
+    id: UUID
+    type: str
+    key: str
+    version: int
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What became of a report so far; `at` is when this is told.
+
+    `before` is the classification that was told last. `resolution` and `resolved_at` are those of the report.
+    """
+
+    at: datetime
+    before: str | None = None
+    resolution: str | None = None
+    resolved_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A report of the same incident; the root is the one that the others rest on."""
+
+    report_id: UUID
+    summary: str
+    classification: str
+    is_root: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Reports that share a root. `told_as_one` is one whose messages are about all of it."""
+
+    id: UUID
+    peers: Sequence[Peer]
+    told_as_one: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any of its reports is open."""
+        return any(peer.is_open for peer in self.peers)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One thing to tell about a report. Free text is as people wrote it: it is cleaned when put into words.
+
+    `org` is the organisation's slug, `owner` who is to be asked, '' where nobody is named.
+    """
+
+    kind: Kind
+    report: Report
+    cascade: Cascade
+    assumption: Assumption
+    artifact: ArtifactVersion
+    project: str
+    org: str
+    owner: str
+    course: Course
+    places: Places = field(default_factory=Places)
+    incident: Incident | None = None
+
+
+def severity(classification: str, recommendation: str) -> Severity:
+    """Return how loud a report is: a cosmetic one wakes nobody, a redesign is the loudest."""
+    if classification == Classification.COSMETIC:
+        return Severity.INFO
+    if classification == Classification.MINOR:
+        return Severity.WARNING
+    return Severity.CRITICAL if recommendation == Recommendation.FULL_REDESIGN else Severity.ERROR

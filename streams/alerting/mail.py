@@ -1,0 +1,80 @@
+"""A message as an e-mail: plain text, HTML beside it, and the chart within."""
+
+from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage, MIMEPart
+from email.utils import format_datetime
+from hashlib import sha256
+
+from streams.alerting import page, text
+from streams.alerting.content import Kind
+from streams.alerting.message import Message, first_key
+from streams.alerting.places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG and what it shows, in words."""
+
+    png: bytes
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """From and to whom, as headers have them: `Augentis <alerts@example.org>`."""
+
+    sender: str
+    to: str
+
+
+def render(
+    message: Message, envelope: Envelope, places: Places, picture: Picture | None = None
+) -> EmailMessage:
+    """Return the e-mail, the same bytes for the same message.
+
+    Its Message-ID follows from what is told, and each is an answer to the first about its report.
+
+    Raises:
+        ValueError: an address or a header has a line break in it.
+    """
+    mail = EmailMessage(policy.SMTP)
+    mail["Subject"] = message.title
+    mail["From"] = envelope.sender
+    mail["To"] = envelope.to
+    mail["Date"] = format_datetime(message.at)
+    own, first = (_id(message, key, places) for key in (message.key, first_key()))
+    mail["Message-ID"] = own
+    if own != first and message.kind is not Kind.STORM:
+        mail["In-Reply-To"] = first
+        mail["References"] = first
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    _fill(mail, message, own, picture)
+    return mail
+
+
+def _fill(mail: EmailMessage, message: Message, own: str, picture: Picture | None) -> None:
+    name = f"chart.{own[1:-1]}"
+    mail.set_content(text.render(message), cte="quoted-printable")
+    html = page.render(message, (name, picture.words) if picture else None)
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    if picture:
+        parts = mail.get_payload()
+        assert isinstance(parts, list)  # noqa: S101  # what add_alternative has made
+        shown = parts[1]
+        assert isinstance(shown, MIMEPart)  # noqa: S101  # likewise
+        shown.add_related(
+            picture.png, "image", "png", cid=f"<{name}>", disposition="inline", filename="chart.png"
+        )
+    _name_boundaries(mail, own)
+
+
+def _name_boundaries(mail: EmailMessage, own: str) -> None:
+    """Give each part a boundary that follows from the message, in place of a random one."""
+    for number, part in enumerate(part for part in mail.walk() if part.is_multipart()):
+        part.set_boundary(f"={sha256(f'{number}/{own}'.encode()).hexdigest()[:32]}=")
+
+
+def _id(message: Message, key: str, places: Places) -> str:
+    return f"<{message.subject.id}.{key}@{places.host}>"

@@ -1,0 +1,115 @@
+"""Many reports at once in one message: how many, of what, and the worst of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from detectors.divergence import Classification
+from streams.alerting.content import Kind, Severity
+from streams.alerting.inert import clean, shorten
+from streams.alerting.message import TITLE, Link, Listed, Message, Subject, bounded
+from streams.alerting.places import OPEN_REPORTS, Places
+
+STORM_IDS = UUID("c86f2f0b-6f4a-4a0e-9a52-0f0a3f1b7c55")
+"""Namespace of a storm's id: it follows from the organisation and when its first report was detected."""
+_WORST = 10
+_GRAVITY = {Classification.MAJOR: 2, Classification.MINOR: 1, Classification.COSMETIC: 0}
+_LOUDNESS = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """One report of many; `gap` is the relative gap, a share with its sign."""
+
+    report_id: UUID
+    project: str
+    divergence_type: str
+    classification: str
+    summary: str
+    gap: float
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """What is told of many reports, at least one; `org` is the organisation's slug."""
+
+    org_id: UUID
+    org: str
+    at: datetime
+    briefs: Sequence[Brief]
+    places: Places = field(default_factory=Places)
+
+
+def message(storm: Storm) -> Message:
+    """Return what is told of many reports, in words."""
+    ranked = sorted(storm.briefs, key=_rank)
+    began = min(brief.detected_at for brief in ranked)
+    about = uuid5(STORM_IDS, f"{storm.org_id}/{began.isoformat()}")
+    grave = max(_GRAVITY[Classification(brief.classification)] for brief in ranked)
+    classes = _counted((brief.classification for brief in ranked), list(_GRAVITY))
+    link = storm.places.address(OPEN_REPORTS)
+    return Message(
+        kind=Kind.STORM,
+        key=str(Kind.STORM),
+        at=storm.at,
+        severity=_LOUDNESS[grave],
+        subject=_subject(storm, about, began),
+        title=shorten(f"{len(ranked):,} assumptions are broken at once: {classes}", TITLE),
+        sentence=f"Production contradicts {len(ranked):,} assumptions of {_projects(ranked)} at once. "
+        "So many together have one cause more often than many: look at what changed for all of them, "
+        "tracking included.",
+        facts=(
+            ("By classification", classes),
+            ("By type", _counted(brief.divergence_type for brief in ranked)),
+            ("By project", _counted(clean(brief.project, 60) for brief in ranked)),
+        ),
+        lists=(Listed(f"The worst {min(len(ranked), _WORST)}", _worst(ranked)),),
+        links=(Link("All open reports", link),) if link else (),
+        note=f"API: {OPEN_REPORTS}",
+    )
+
+
+def _rank(brief: Brief) -> tuple[int, float, datetime, str]:
+    gravity = _GRAVITY[Classification(brief.classification)]
+    return -gravity, -abs(brief.gap), brief.detected_at, str(brief.report_id)
+
+
+def _subject(storm: Storm, about: UUID, began: datetime) -> Subject:
+    return Subject(
+        id=about,
+        thread=str(about),
+        labels=(
+            ("alertname", "AssumptionStorm"),
+            ("report_id", str(about)),
+            ("org", clean(storm.org, 100)),
+        ),
+        project=clean(storm.org, 100),
+        kind="STORM",
+        component="many",
+        began=began,
+        place=OPEN_REPORTS,
+    )
+
+
+def _projects(ranked: Sequence[Brief]) -> str:
+    count = len({brief.project for brief in ranked})
+    return "one project" if count == 1 else f"{count:,} projects"
+
+
+def _counted(things: Iterable[str], order: Sequence[str] = ()) -> str:
+    """Return how many of each, the most frequent first, or in this order."""
+    counts = sorted(
+        Counter(things).items(),
+        key=lambda pair: (order.index(pair[0]) if order else 0, -pair[1], pair[0]),
+    )
+    return ", ".join(bounded([f"{count:,} {thing}" for thing, count in counts], _WORST))
+
+
+def _worst(ranked: Sequence[Brief]) -> tuple[str, ...]:
+    return tuple(
+        f"{brief.classification}, {clean(brief.project, 60)}: {clean(brief.summary, 200)} ({brief.report_id})"
+        for brief in ranked[:_WORST]
+    )

@@ -1,0 +1,47 @@
+"""Every channel's form of every event, as the bytes of a file."""
+
+import json
+from pathlib import Path
+
+from streams.alerting import alertmanager, chart, event, mail, pagerduty, slack, teams, text
+from streams.alerting.content import Kind
+from streams.alerting.drawing import png
+from streams.alerting.mail import Envelope, Picture
+from tests.golden.samples import CHART, CONTENTS, PLACES, STORM, message
+
+FOLDER = Path(__file__).parent / "alerts"
+PICTURE = "chart.png"
+ENVELOPE = Envelope("Augentis <alerts@acme.example>", "Checkout team <checkout@acme.example>")
+JSON = {
+    "slack": slack.render,
+    "teams": teams.render,
+    "pagerduty": pagerduty.render,
+    "alertmanager": alertmanager.render,
+}
+
+
+def files() -> dict[str, bytes]:
+    """Return all golden files, the picture too."""
+    drawn = png(CHART)
+    return {PICTURE: drawn} | texts(drawn)
+
+
+def texts(drawn: bytes) -> dict[str, bytes]:
+    """Return the golden files of messages, in which `drawn` is the picture."""
+    return {name: content for kind in Kind for name, content in _of(kind, drawn).items()}
+
+
+def _of(kind: Kind, drawn: bytes) -> dict[str, bytes]:
+    said = message(kind)
+    picture = None if kind is Kind.STORM else Picture(drawn, chart.alt(CHART))
+    told = event.render_storm(said, STORM) if kind is Kind.STORM else event.render(said, CONTENTS[kind])
+    return {
+        f"text.{kind}.txt": text.render(said).encode(),
+        f"email.{kind}.eml": mail.render(said, ENVELOPE, PLACES, picture).as_bytes(),
+        f"webhook.{kind}.json": _indented(told),
+        **{f"{name}.{kind}.json": _indented(render(said)) for name, render in JSON.items()},
+    }
+
+
+def _indented(value: object) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
