@@ -28,8 +28,8 @@ def render(message: Message) -> list[dict[str, Any]]:
         "startsAt": subject.began.isoformat(),
         "endsAt": (message.at if message.over else message.at + FIRES_FOR).isoformat(),
     }
-    if message.report_link:
-        alert["generatorURL"] = message.report_link
+    if subject.address:
+        alert["generatorURL"] = subject.address
     return [alert]
 
 

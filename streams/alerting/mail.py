@@ -55,7 +55,7 @@ def render(
 
 
 def _fill(mail: EmailMessage, message: Message, own: str, picture: Picture | None) -> None:
-    name = f"chart.{own[1:-1]}"
+    name = f"chart@{sha256(own.encode()).hexdigest()[:32]}"  # short, since long headers are folded
     mail.set_content(text.render(message), cte="quoted-printable")
     html = page.render(message, (name, picture.words) if picture else None)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")

@@ -31,18 +31,19 @@ class Listed:
 class Subject:
     """What a message is about, for machines: it stays the same from the first message to the last.
 
-    `thread` names it, `labels` tell it apart from others, `began` is when it began. `place` is its path in
-    the API.
+    `thread` names it, `labels` tell it apart from others, `began` is when it began. `address` is where it is
+    found, None where the base of addresses is not known.
     """
 
     id: UUID
     thread: str
     labels: tuple[tuple[str, str], ...]
+    org: str
     project: str
     kind: str
     component: str
     began: datetime
-    place: str
+    address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,6 @@ class Message:
     note: str = ""
     over: bool = False
     acknowledged: bool = False
-
-    def fact(self, name: str) -> str:
-        """Return what a fact says, '' where it is not told."""
-        return dict(self.facts).get(name, "")
-
-    @property
-    def report_link(self) -> str | None:
-        """The address that the message leads to, None where none is known."""
-        return self.links[0].address if self.links else None
 
 
 def first_key() -> str:

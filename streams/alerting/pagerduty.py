@@ -23,7 +23,7 @@ def render(message: Message) -> dict[str, Any]:
             "severity": str(message.severity),
             "source": subject.project,
             "component": subject.component,
-            "group": dict(subject.labels)["org"],
+            "group": subject.org,
             "class": subject.kind,
             "timestamp": subject.began.isoformat(),
             "custom_details": _details(message),
@@ -31,8 +31,8 @@ def render(message: Message) -> dict[str, Any]:
         "links": [{"href": link.address, "text": link.name} for link in message.links],
         "client": "Augentis",
     }
-    if message.report_link:
-        event["client_url"] = message.report_link
+    if subject.address:
+        event["client_url"] = subject.address
     return event
 
 

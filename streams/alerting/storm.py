@@ -84,13 +84,14 @@ def _subject(storm: Storm, about: UUID, began: datetime) -> Subject:
         labels=(
             ("alertname", "AssumptionStorm"),
             ("report_id", str(about)),
-            ("org", clean(storm.org, 100)),
+            ("org", clean(storm.org, 100) or "-"),
         ),
-        project=clean(storm.org, 100),
+        org=clean(storm.org, 100) or "-",
+        project=clean(storm.org, 100) or "-",
         kind="STORM",
         component="many",
         began=began,
-        place=OPEN_REPORTS,
+        address=storm.places.address(OPEN_REPORTS),
     )
 
 

@@ -95,11 +95,12 @@ def _subject(content: Content) -> Subject:
         id=report.id,
         thread=str(about),
         labels=tuple((name, said) for name, said in labels.items() if said),
-        project=clean(content.project, _NAME),
+        org=clean(content.org, _NAME) or "-",
+        project=clean(content.project, _NAME) or "-",
         kind=report.divergence_type,
         component=_artifact(content),
         began=report.detected_at,
-        place=places.report(report.id),
+        address=content.places.address(places.report(report.id)),
     )
 
 

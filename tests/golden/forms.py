@@ -7,7 +7,7 @@ from streams.alerting import alertmanager, chart, event, mail, pagerduty, slack,
 from streams.alerting.content import Kind
 from streams.alerting.drawing import png
 from streams.alerting.mail import Envelope, Picture
-from tests.golden.samples import CHART, CONTENTS, PLACES, STORM, message
+from tests.golden.samples import CHART, CONTENTS, FOUND, PLACES, RESTS, STORM, message
 
 FOLDER = Path(__file__).parent / "alerts"
 PICTURE = "chart.png"
@@ -28,7 +28,10 @@ def files() -> dict[str, bytes]:
 
 def texts(drawn: bytes) -> dict[str, bytes]:
     """Return the golden files of messages, in which `drawn` is the picture."""
-    return {name: content for kind in Kind for name, content in _of(kind, drawn).items()}
+    outbox = event.encoded(event.body("divergence.detected", FOUND, RESTS))
+    return {"outbox.detected.json": outbox} | {
+        name: content for kind in Kind for name, content in _of(kind, drawn).items()
+    }
 
 
 def _of(kind: Kind, drawn: bytes) -> dict[str, bytes]:

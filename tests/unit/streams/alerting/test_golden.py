@@ -1,0 +1,80 @@
+"""Alerts look as they did; `python -m tests.golden` writes the files anew where they are meant to change."""
+
+import json
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image, ImageChops
+
+from streams.alerting.drawing import png
+from tests.golden import forms
+from tests.golden.samples import CHART
+from tests.unit.streams.alerting import limits
+
+SCHEMA = json.loads((Path(__file__).parents[4] / "docs/schemas/alert-v1.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+STORED = {path.name: path.read_bytes() for path in forms.FOLDER.iterdir()}
+RENDERED = forms.texts(STORED[forms.PICTURE])
+
+
+def test_each_form_of_each_event_has_a_file_and_no_file_is_left_over():
+    assert set(STORED) == {*RENDERED, forms.PICTURE}
+
+
+@pytest.mark.parametrize("name", sorted(RENDERED))
+def test_a_message_is_the_file_byte_for_byte(name: str):
+    assert RENDERED[name] == STORED[name], f"{name} differs; if it is meant to: python -m tests.golden"
+
+
+def test_the_picture_is_the_file_pixel_for_pixel():
+    # Not byte for byte: a PNG's compression is that of the machine's zlib.
+    drawn, stored = (Image.open(BytesIO(data)).convert("RGB") for data in (png(CHART), STORED[forms.PICTURE]))
+    assert drawn.size == stored.size == (1200, 480)
+    assert ImageChops.difference(drawn, stored).getbbox() is None
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(RENDERED) if name.endswith(".json")])
+def test_a_message_keeps_its_channels_limits(name: str):
+    channel, body = name.partition(".")[0], json.loads(RENDERED[name])
+    if channel in ("webhook", "outbox"):
+        VALIDATOR.validate(body)
+    else:
+        getattr(limits, channel)(body)
+
+
+def mail(kind: str) -> EmailMessage:
+    read = message_from_bytes(STORED[f"email.{kind}.eml"], policy=policy.default)
+    assert isinstance(read, EmailMessage)
+    return read
+
+
+def test_a_mail_has_its_text_its_page_and_its_picture_and_needs_nothing_else():
+    parts = {part.get_content_type(): part for part in mail("detected").walk()}
+    page, picture = parts["text/html"].get_content(), parts["image/png"]
+    assert parts["text/plain"].get_content().startswith("MAJOR: We assumed")
+    assert f'src="cid:{picture["Content-ID"][1:-1]}"' in page
+    assert picture.get_content() == STORED[forms.PICTURE]
+    assert page.count(" src=") == 1
+    assert not any(word in page for word in ("<script", "<style", "url(", "<link", "background"))
+    assert 'alt="adoption of F12 among mainstream, each day from 2026-10-05' in page
+
+
+def test_mails_of_a_report_are_one_thread_and_each_is_known_by_its_own_id():
+    first = mail("detected")["Message-ID"]
+    later = [mail(kind) for kind in ("reclassified", "reminder", "resolved")]
+    assert {each["In-Reply-To"] for each in later} == {first}
+    assert len({first, *(each["Message-ID"] for each in later)}) == 4
+    assert mail("detected")["In-Reply-To"] is mail("storm")["In-Reply-To"] is None
+
+
+def test_one_thing_is_one_alert_until_it_is_over():
+    kinds = ("detected", "reclassified", "reminder", "resolved")
+    duty = [json.loads(STORED[f"pagerduty.{kind}.json"]) for kind in kinds]
+    assert len({event["dedup_key"] for event in duty}) == 1
+    assert [event["event_action"] for event in duty] == ["trigger", "trigger", "acknowledge", "resolve"]
+    [labels, *others] = [json.loads(STORED[f"alertmanager.{kind}.json"])[0]["labels"] for kind in kinds]
+    assert all(other == labels for other in others)
