@@ -32,7 +32,7 @@ _AFTER = 7 * ONE_DAY
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message, what it is about, its chart where the assumption has a value a day, and hints."""
+    """A message, what it is about, its chart where there are values by day, and hints."""
 
     message: Message
     about: Content | Storm
@@ -166,6 +166,8 @@ async def _chart(session: AsyncSession, known: Known, content: Content, now: dat
     )
     days = by_day(rows, zone)
     values = [readings.actual(item, days.get(first + day * ONE_DAY, []), zone) for day in range(DAYS)]
+    if all(value is None for value in values):
+        return None
     return Chart(
         subject=subject(item.metric_name, cohort=item.cohort, feature=item.feature),
         unit=item.unit,

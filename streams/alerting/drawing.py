@@ -121,7 +121,7 @@ class _Sheet:
         self._text((self._left, 30), self._name(room), "lm", _INK, _BIG)
         self._text((self._right, 30), assumed, "rm", _BOUND, _BIG)
         if not self._chart.known:
-            self._text((SIZE[0] / 2, SIZE[1] / 2), "no data", "mm", _GREY, _BIG)
+            self._text((SIZE[0] / 2, SIZE[1] / 4), "no data", "mm", _GREY, _BIG)
 
     def _name(self, room: float) -> str:
         """Return what is shown, in so many pixels; its words are in the message where the font lacks them."""
