@@ -166,6 +166,10 @@ def test_clean_text_is_one_bounded_line_and_stays_as_it_is(said: str, limit: int
     assert clean(shown, limit) == shown
 
 
+def test_marks_do_not_pile_up():
+    assert clean("z\u0335" + "\u0300" * 50 + "a", 100) == "z\u0335" + "\u0300" * 3 + "a"
+
+
 def test_names_in_all_alphabets_are_kept():
     for said in ("Müller & Söhne", "לקוחות", "العملاء", "顧客", "клиенты", "👍 done", "ทดสอบ", "हिन्दी"):
         assert clean(said, 100) == said
