@@ -48,6 +48,8 @@ async def preview(
     A storm is told of all open reports of the organisation. An open report can be previewed as resolved: as
     if production kept the assumption again from now on.
     """
+    if out and out.suffix == ".png":
+        raise typer.BadParameter("--out: the chart is written beside it as .png; name the message otherwise")
     base = settings.load().public_url
     places = Places(str(base).rstrip("/") if base else None)
     now = datetime.now(UTC)

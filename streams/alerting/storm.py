@@ -83,7 +83,7 @@ def _subject(storm: Storm, about: UUID, began: datetime) -> Subject:
         thread=str(about),
         labels=(
             ("alertname", "AssumptionStorm"),
-            ("report_id", str(about)),
+            ("storm_id", str(about)),
             ("org", clean(storm.org, 100) or "-"),
         ),
         org=clean(storm.org, 100) or "-",

@@ -77,24 +77,12 @@ def _key(content: Content) -> str:
 
 
 def _subject(content: Content) -> Subject:
-    report = content.report
-    about = content.incident.id if content.incident and content.incident.told_as_one else report.id
-    labels = {
-        "alertname": "AssumptionBroken",
-        "report_id": str(about),
-        "org": clean(content.org, _NAME),
-        "project_id": str(report.project_id),
-        "artifact_id": str(report.artifact_id),
-        "assumption": clean(content.assumption.key, _NAME),
-        "metric": report.metric_name,
-        "cohort": clean(report.cohort, _NAME),
-        "feature": clean(report.feature, _NAME),
-        "divergence_type": report.divergence_type,
-    }
+    report, incident = content.report, content.incident
+    told_as_one = incident is not None and incident.told_as_one
     return Subject(
         id=report.id,
-        thread=str(about),
-        labels=tuple((name, said) for name, said in labels.items() if said),
+        thread=str(incident.id if incident and told_as_one else report.id),
+        labels=tuple((name, said) for name, said in _labels(content).items() if said),
         org=clean(content.org, _NAME) or "-",
         project=clean(content.project, _NAME) or "-",
         kind=report.divergence_type,
@@ -102,6 +90,26 @@ def _subject(content: Content) -> Subject:
         began=report.detected_at,
         address=content.places.address(places.report(report.id)),
     )
+
+
+def _labels(content: Content) -> dict[str, str]:
+    report, incident = content.report, content.incident
+    whose = {
+        "alertname": "AssumptionBroken",
+        "org": clean(content.org, _NAME),
+        "project_id": str(report.project_id),
+    }
+    if incident and incident.told_as_one:
+        return whose | {"incident_id": str(incident.id)}
+    return whose | {
+        "report_id": str(report.id),
+        "artifact_id": str(report.artifact_id),
+        "assumption": clean(content.assumption.key, _NAME),
+        "metric": report.metric_name,
+        "cohort": clean(report.cohort, _NAME),
+        "feature": clean(report.feature, _NAME),
+        "divergence_type": report.divergence_type,
+    }
 
 
 def _facts(content: Content) -> Iterator[tuple[str, str]]:

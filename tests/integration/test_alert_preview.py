@@ -127,6 +127,7 @@ def test_what_cannot_be_told_as_asked_is_said(reading: Augentis, world: World, t
     assert reading("alert", "preview", uuid4(), *ORG) == Exit.USAGE
     assert "no report" in reading.err
     assert reading("alert", "preview", "x", *ORG) == Exit.USAGE
+    assert reading("alert", "preview", told, *ORG, "--out", tmp_path / "alert.png") == Exit.USAGE
     assert reading("alert", "preview", told, *ORG, "--out", tmp_path / "no" / "file") == Exit.USAGE
     assert "--out" in reading.err
 

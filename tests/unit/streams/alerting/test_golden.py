@@ -1,6 +1,7 @@
 """Alerts look as they did; `python -m tests.golden` writes the files anew where they are meant to change."""
 
 import json
+import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from io import BytesIO
@@ -15,7 +16,8 @@ from tests.golden import forms
 from tests.golden.samples import CHART
 from tests.unit.streams.alerting import limits
 
-SCHEMA = json.loads((Path(__file__).parents[4] / "docs/schemas/alert-v1.schema.json").read_text())
+ROOT = Path(__file__).parents[4]
+SCHEMA = json.loads((ROOT / "docs/schemas/alert-v1.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 STORED = {path.name: path.read_bytes() for path in forms.FOLDER.iterdir()}
 RENDERED = forms.texts(STORED[forms.PICTURE])
@@ -50,6 +52,15 @@ def mail(kind: str) -> EmailMessage:
     read = message_from_bytes(STORED[f"email.{kind}.eml"], policy=policy.default)
     assert isinstance(read, EmailMessage)
     return read
+
+
+def test_the_room_reads_no_clock_no_file_and_no_chance():
+    found = [
+        (path.name, match[0])
+        for path in sorted((ROOT / "streams/alerting").glob("*.py"))
+        for match in re.finditer(r"\b(now|today|uuid4|open|random|make_msgid)\(", path.read_text())
+    ]
+    assert found == []
 
 
 def test_a_mail_has_its_text_its_page_and_its_picture_and_needs_nothing_else():

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.bounds import Operator
 from detectors.divergence import Recommendation
-from streams.alerting import pagerduty, storm, sureness, telling, words
+from streams.alerting import alertmanager, pagerduty, storm, sureness, telling, words
 from streams.alerting.chart import Chart, allowed, alt
 from streams.alerting.content import Incident, Kind, Peer, Severity, severity
 from streams.alerting.drawing import png
@@ -153,6 +153,8 @@ def test_an_incident_told_as_one_is_over_when_all_of_it_is():
         event = pagerduty.render(incident(peers=peers, told_as_one=as_one))
         assert event["event_action"] == action
         assert event["dedup_key"] == str(INCIDENT if as_one else FOUND.id)
+        labels = alertmanager.render(incident(peers=peers, told_as_one=as_one))[0]["labels"]
+        assert ("incident_id" in labels, "report_id" in labels) == (as_one, not as_one)
 
 
 def test_a_storm_says_how_many_of_what_and_the_worst_first():
