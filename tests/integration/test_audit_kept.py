@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cli.exits import Exit
@@ -23,6 +24,7 @@ from streams import heads
 from streams.months import Months
 from tests.databases import SECRET, Database
 from tests.integration.conftest import Augentis
+from tests.integration.test_audit_verify import REWRITE
 from tests.teams import Team, gathered
 
 NOW = datetime.now(UTC)
@@ -53,7 +55,6 @@ def months_back(count: int) -> date:
 async def aged(database: Database, months: dict[int, int]) -> Team:
     """Return an organisation whose first links began months ago, in a chain that is made of that."""
     team = await gathered(database, ann="ADMIN")
-    rewrite = (Path(__file__).parent / "test_audit_verify.py").read_text().split('REWRITE = """')[1]
     async with database.superuser() as connection:
         for count in months:
             await connection.execute("SELECT ensure_partitions($1, $2)", ["audit_log"], [months_back(count)])
@@ -63,7 +64,7 @@ async def aged(database: Database, months: dict[int, int]) -> Team:
             for table, column in (("audit_log", "timestamp"), ("audit_link", "began")):
                 where = moved.format(table, column) + " WHERE org_id = $1 AND sequence = $2)"
                 await connection.execute(where, team.org, sequence, back)
-        await connection.execute(rewrite.split('"""')[0].format(org=team.org))
+        await connection.execute(REWRITE.format(org=team.org))
     return team
 
 
@@ -154,6 +155,15 @@ def test_the_heads_are_read_back_from_kafka(
             )
         await producer.stop()
 
+    async def forget() -> None:
+        """Leave the broker without a topic, as others expect it."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        await admin.start()
+        await admin.delete_topics([heads.TOPIC])
+        while heads.TOPIC in await admin.list_topics():  # noqa: ASYNC110  # the broker tells nobody
+            await asyncio.sleep(0.1)
+        await admin.close()
+
     asyncio.run(send())
     out = home.parent / "heads.jsonl"
     assert augentis("audit", "heads", "--out", out) == Exit.DONE, augentis.err
@@ -161,3 +171,4 @@ def test_the_heads_are_read_back_from_kafka(
     assert [
         head for head in sorted(read, key=lambda head: head.sequence) if head.org_id.startswith("org ")
     ] == sent
+    asyncio.run(forget())
