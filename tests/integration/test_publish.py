@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from cli.main import run
 from cli.stack import control
@@ -131,6 +132,20 @@ class Kafka:
             yield
         finally:
             os.kill(self.pid, signal.SIGCONT)
+            self._wait_until_back()
+
+    def _wait_until_back(self) -> None:
+        """Wait for a broker that slept: its controller has taken it for dead, and names no node meanwhile."""
+        last = time.monotonic() + 60
+        while True:
+            try:
+                self.topic()
+            except KafkaError:
+                if time.monotonic() > last:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
 
 @pytest.fixture(scope="module")
