@@ -288,12 +288,15 @@ async def test_points_and_series_count_when_a_rule_is_there_and_the_cap_is_raise
     project = await system.organisation()
     control = await system.another_project(project, "Control")
     await map_otlp(system, project, "shop.sales")
-    ahead = datetime.now(UTC) + TOLERANCE + timedelta(seconds=4)
     series = [sample(number, cohort=f"c{number}") for number in range(CAP + 3)]
-    exports = otlp("shop.sales", (1, then), (2, ahead), (4, then)), otlp("shop.orders", (8, then))
-    await send_cleanly(system, project, *exports, topic=OTLP)
-    assert sum(row[3] for row in await counted(system, project)) == (1 + 4) * MICRO
-    await send(system, project.ingest_key, project.batch(series, uuid4()))
+    # One that has read nothing looks at the mappings now; under the name of the other: that one is fenced.
+    with system.worker(**ENVIRONMENT) as worker:
+        await worker.says("claimed")
+        ahead = datetime.now(UTC) + TOLERANCE + timedelta(seconds=8)
+        exports = otlp("shop.sales", (1, then), (2, ahead), (4, then)), otlp("shop.orders", (8, then))
+        await send_cleanly(system, project, *exports, topic=OTLP)
+        assert sum(row[3] for row in await counted(system, project)) == (1 + 4) * MICRO
+        await send(system, project.ingest_key, project.batch(series, uuid4()))
     refused = await system.fetch(
         "SELECT reason, sum(sample_count) FROM dead_letter WHERE project_id = $1 GROUP BY 1", project.id
     )
@@ -301,7 +304,6 @@ async def test_points_and_series_count_when_a_rule_is_there_and_the_cap_is_raise
 
     for each in (project, control):
         await map_otlp(system, each, "shop.sales", "shop.orders")
-    # Under the name of the one before: that one is fenced.
     with system.worker(**ENVIRONMENT | {"AUGENTIS_MAX_SERIES": "100"}) as worker:
         await worker.says("claimed")
         await asyncio.sleep(max(0.0, (ahead - datetime.now(UTC)).total_seconds()))
