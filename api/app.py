@@ -24,6 +24,7 @@ from api.routes import (
     exclusions,
     executions,
     gates,
+    handling,
     health,
     holidays,
     incidents,
@@ -51,7 +52,7 @@ _ROUTES = (
     *(workspaces, projects, access, artifacts, lineage, cascade, assumptions, backtest, evidence, gates),
     *(mapping, telemetry, series),
     *(agents, executions, running),
-    *(reports, incidents, exclusions, holidays),
+    *(reports, handling, incidents, exclusions, holidays),
     *(costs, me, organization, members, invitations, keys, letters, audit, sessions, health, wellknown),
 )
 

@@ -23,7 +23,8 @@ _YEARS = range(1900, 9000)
 _DAY_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
+    """Return the text; fails where it holds what no text of the database can."""
     if "\0" in text:
         raise ValueError("a NUL character is in no text of ours")
     return text
@@ -59,10 +60,10 @@ def sorts(orders: Orders) -> OneOf:
     return OneOf(tuple(sign + name for name in orders for sign in ("", "-")))
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
-Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(_without_nul)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_without_nul)]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(without_nul)]
+Label = Annotated[str, StringConstraints(max_length=100), AfterValidator(without_nul)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(without_nul)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(without_nul)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_within_reason)]
 Day = Annotated[date, BeforeValidator(spelt_out), AfterValidator(_within_reason)]
 Since = Annotated[Moment, Field(description="from this time on (RFC 3339, with an offset)")]

@@ -34,7 +34,14 @@ _OURS: Mapping[str, Kind] = {
     "AG022": problems.EXECUTION_STEP,
     "AG023": problems.UNKNOWN_MODEL,
     "AG024": problems.AGENT_INACTIVE,
+    "AG030": problems.REPORT_STEP,
+    "AG031": problems.DATA_DECIDED,
+    "AG032": problems.INVALID,
+    "AG033": problems.INVALID,
+    "AG034": problems.INVALID,
 }
+# Of these, what concerns one field of the body.
+_OF_A_FIELD: Mapping[str, str] = {"AG032": "body.assignee_id", "AG033": "body.until"}
 _PRIVILEGE = "42501"
 _UNIQUE = "23505"
 _FOREIGN_KEY = "23503"
@@ -90,7 +97,7 @@ def problem(error: DBAPIError) -> ProblemError | None:
     if refused is None:
         return None
     if refused.sqlstate in _OURS:
-        return ProblemError(_OURS[refused.sqlstate], refused.message)
+        return _ours(refused)
     if refused.sqlstate == _PRIVILEGE:
         return ProblemError(
             problems.ROLE_TOO_LOW, "the role, or the workspace that the token names, does not reach so far"
@@ -104,6 +111,12 @@ def problem(error: DBAPIError) -> ProblemError | None:
         field, what = BROKEN.get(refused.constraint, unsaid)
         return problems.invalid(f"body.{field}".removesuffix("."), what)
     return _broken(refused)
+
+
+def _ours(refused: Refusal) -> ProblemError:
+    if refused.sqlstate in _OF_A_FIELD:
+        return problems.invalid(_OF_A_FIELD[refused.sqlstate], refused.message)
+    return ProblemError(_OURS[refused.sqlstate], refused.message)
 
 
 def _broken(refused: Refusal) -> ProblemError | None:

@@ -9,13 +9,25 @@ from client.evidence import EvidencePieces
 from client.exclusions import Exclusions
 from client.findings import Findings
 from client.gates import Gates
+from client.handling import Handling
 from client.letters import Letters
 from client.people import People
 from client.products import Products
 
 
 class Client(
-    Findings, Artifacts, EvidencePieces, Products, People, Letters, Exclusions, Agents, Costs, Gates, Audit
+    Findings,
+    Handling,
+    Artifacts,
+    EvidencePieces,
+    Products,
+    People,
+    Letters,
+    Exclusions,
+    Agents,
+    Costs,
+    Gates,
+    Audit,
 ):
     """Asks the API at `url` with a token or key. Lists are read page by page, as far as they are iterated.
 

@@ -25,6 +25,7 @@ DEFINERS = (
     "augentis_eraser",
     "augentis_assessor",
     "augentis_dispatcher",
+    "augentis_chronicler",
 )
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
 GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)

@@ -44,6 +44,7 @@ class Place:
     evidence: UUID = field(default_factory=uuid4)
     gate: UUID = field(default_factory=uuid4)
     in_review: UUID = field(default_factory=uuid4)
+    closed: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True)

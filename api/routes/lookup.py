@@ -1,12 +1,15 @@
 """What a path or a body names, or the answer that there is no such thing."""
 
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from api import problems
 from api.caller import Caller
 from api.problems import ProblemError
 from storage.entities import workspaces
-from storage.reading import artifacts, projects
+from storage.reading import artifacts, projects, reports
 from storage.tables import Artifact, Project
 
 
@@ -31,6 +34,18 @@ async def artifact(caller: Caller, artifact_id: UUID) -> Artifact:
     found = await artifacts.bare(caller.session, caller.org_id, artifact_id)
     if found is None:
         raise ProblemError(problems.NOT_FOUND, "there is no such artifact")
+    return found
+
+
+async def report(caller: Caller, report_id: UUID) -> Row[Any]:
+    """Return the report that a path names, without its cascade.
+
+    Raises:
+        ProblemError: it is not there, or not within the caller's sight.
+    """
+    found = await reports.bare(caller.session, caller.org_id, report_id)
+    if found is None:
+        raise ProblemError(problems.NOT_FOUND, "there is no such report")
     return found
 
 

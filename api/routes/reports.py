@@ -1,15 +1,15 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 from pydantic import Field
 
-from api import problems, routing
+from api import etags, problems, routing
 from api.answers import answers
-from api.caller import Member
+from api.caller import Caller, Member
 from api.paging import Page, Paging
 from api.parameters import Since, sorts
-from api.problems import ProblemError
+from api.routes import lookup
 from api.schemas import CascadeAnalysis, DivergenceReport, DivergenceReportDetail
 from api.schemas.findings import ReportStatus
 from detectors.divergence import Classification, DivergenceType
@@ -27,7 +27,10 @@ class ReportFilters(Paging):
     project_id: UUID | None = None
     divergence_type: DivergenceType | None = None
     classification: Classification | None = None
-    status: ReportStatus | None = None
+    status: Annotated[
+        ReportStatus | None,
+        Field(description="as it is shown: OPEN leaves out what somebody has acknowledged"),
+    ] = None
     since: Since | None = None
     incident_id: UUID | None = None
     shadow: Annotated[
@@ -53,12 +56,21 @@ async def list_divergence_reports(caller: Member, filters: Annotated[ReportFilte
 
 
 @router.get("/{report_id}", response_model=DivergenceReportDetail, responses=answers(problems.NOT_FOUND))
-async def read_divergence_report(caller: Member, report_id: UUID) -> object:
+async def read_divergence_report(caller: Member, response: Response, report_id: UUID) -> object:
     """Read a report, with its cascade analysis."""
-    found = await reports.one(caller.session, caller.org_id, report_id)
-    if found is None:
-        raise ProblemError(problems.NOT_FOUND, "there is no such report")
-    report, cascade = found
+    return await shown(caller, response, report_id)
+
+
+async def shown(caller: Caller, response: Response, report_id: UUID) -> DivergenceReportDetail:
+    """Return a report as it stands, and mark the response with its ETag.
+
+    Raises:
+        ProblemError: not-found.
+    """
+    report = await lookup.report(caller, report_id)
+    cascade = await reports.cascade_of(caller.session, caller.org_id, report_id)
+    # Detection changes it too; an edit is measured by what people do alone.
+    etags.mark(response, report.handling_version, int(report.updated_at.timestamp() * 1_000_000))
     return DivergenceReportDetail(
         **DivergenceReport.model_validate(report).model_dump(),
         cascade_analysis=CascadeAnalysis.model_validate(cascade) if cascade else None,

@@ -47,6 +47,7 @@ from api.schemas.gates import (
     Indicator,
     NewGateDecision,
 )
+from api.schemas.handling import NewAssignment, NewComment, NewReason, NewSnooze, ReportEvent
 from api.schemas.incidents import Incident
 from api.schemas.keys import (
     MachineKey,
@@ -132,7 +133,9 @@ __all__ = [
     "MemberChange",
     "ModelPrice",
     "NewArtifact",
+    "NewAssignment",
     "NewBacktest",
+    "NewComment",
     "NewDependency",
     "NewEvidence",
     "NewExclusionWindow",
@@ -141,6 +144,8 @@ __all__ = [
     "NewInvitation",
     "NewMachineKey",
     "NewProject",
+    "NewReason",
+    "NewSnooze",
     "NewTag",
     "NewWorkspace",
     "Organization",
@@ -149,6 +154,7 @@ __all__ = [
     "Project",
     "ProjectAccess",
     "ProjectChange",
+    "ReportEvent",
     "Series",
     "Tag",
     "Telemetry",

@@ -9,9 +9,9 @@ from api.schemas.base import Finite, Sent
 from detectors.divergence import Classification, DivergenceType, Recommendation
 from detectors.tiers import EvidenceTier
 from metrics.names import Metric
-from storage.tables.findings import LANES, REPORT_STATUSES
+from storage.tables.findings import LANES, REPORT_STATES
 
-ReportStatus = Annotated[str, OneOf(REPORT_STATUSES)]
+ReportStatus = Annotated[str, OneOf(REPORT_STATES)]
 
 
 class Telemetry(Sent):
@@ -122,16 +122,33 @@ class DivergenceReport(Sent):
     launch: bool = Field(description="soon after the assumption began: not counted as an alarm of the budget")
     incident_id: UUID | None = Field(description="shared by reports that broke on one ground")
     status: ReportStatus = Field(
-        examples=["OPEN"], description="SUPERSEDED: telemetry was corrected, and gives no ground for it"
+        examples=["OPEN"],
+        description="OPEN: nobody has acknowledged it; ACKNOWLEDGED: somebody has; RESOLVED: see"
+        " `resolution`; SUPERSEDED: telemetry was corrected, and gives no ground for it",
     )
     resolved_at: datetime | None
-    resolution: str | None = Field(description="what ended it: data, superseded (by a newer version) ...")
+    resolution: str | None = Field(
+        description="what ended it: data, superseded (by a newer version), person (`closed_by`) ..."
+    )
     detected_at: datetime = Field(description="event time: when the verdict was possible")
     created_at: datetime
     updated_at: datetime
+    acknowledged_at: datetime | None = Field(examples=[None])
+    acknowledged_by: UUID | None = Field(examples=[None])
+    assignee_id: UUID | None = Field(description="the member who sees to it", examples=[None])
+    snoozed_until: datetime | None = Field(
+        description="it is looked at again from then on; it may have passed", examples=[None]
+    )
+    closed_at: datetime | None = Field(description="when a person resolved it", examples=[None])
+    closed_by: UUID | None = Field(examples=[None])
+    close_reason: str | None = Field(examples=[None])
+    reopen_reason: str | None = Field(
+        description="why it was reopened, until it is resolved again", examples=[None]
+    )
+    handling_version: int = Field(description="grows with each change that people make", examples=[1])
 
 
 class DivergenceReportDetail(DivergenceReport):
-    """A report with what rests on its assumption."""
+    """A report with what rests on its assumption; its ETag begins with its `handling_version`."""
 
     cascade_analysis: CascadeAnalysis | None

@@ -18,6 +18,7 @@ from client.records.findings import (
     DivergenceReport,
     DivergenceReportDetail,
     Incident,
+    ReportEvent,
     Series,
     Telemetry,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Organization",
     "Project",
     "ProjectAccess",
+    "ReportEvent",
     "Series",
     "Tag",
     "Telemetry",

@@ -1,6 +1,6 @@
 """What production says, and what it proved wrong; times are text in RFC 3339, UTC."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Telemetry(TypedDict):
@@ -84,6 +84,30 @@ class DivergenceReport(TypedDict):
     detected_at: str
     created_at: str
     updated_at: str
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+    assignee_id: str | None
+    snoozed_until: str | None
+    closed_at: str | None
+    closed_by: str | None
+    close_reason: str | None
+    reopen_reason: str | None
+    handling_version: int
+
+
+class ReportEvent(TypedDict):
+    """One thing that became of a report; `sequence` counts from 1, `body` says what the kind has to say."""
+
+    id: str
+    org_id: str
+    project_id: str
+    report_id: str
+    sequence: int
+    kind: str
+    actor_kind: str
+    actor_id: str | None
+    at: str
+    body: dict[str, Any]
 
 
 class Incident(TypedDict):

@@ -26,6 +26,7 @@ _THINGS = {
     "project_access": "role in this project",
     "agent_execution": "execution",
     "phase_gate_decision": "gate decision",
+    "divergence_report": "report",
 }
 
 
@@ -95,5 +96,6 @@ def _current(table: type[Row], expected: Expected) -> list[ColumnElement[bool]]:
 
 def _version(table: type[Row]) -> InstrumentedAttribute[int]:
     """Return the column that grows with every change; an artifact's `version` is the specification's."""
-    named: InstrumentedAttribute[int] = getattr(table, "revision", None) or getattr(table, "version")  # noqa: B009
+    names = ("revision", "handling_version", "version")
+    named: InstrumentedAttribute[int] = next(getattr(table, name) for name in names if hasattr(table, name))
     return named

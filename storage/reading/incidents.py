@@ -32,7 +32,7 @@ _GROUPED = (
         Report.incident_id.label("id"),
         func.min(Report.detected_at).filter(_TOLD).label("detected_at"),
         func.count().filter(_TOLD).label("reports"),
-        func.count().filter(_TOLD, Report.status == "OPEN").label("open_reports"),
+        func.count().filter(_TOLD, Report.state.in_(("OPEN", "ACKNOWLEDGED"))).label("open_reports"),
         func.max(case({kind: rank for rank, kind in enumerate(_WORST_LAST)}, value=Report.classification))
         .filter(_TOLD)
         .label("worst"),

@@ -7,7 +7,7 @@ from storage.tables.base import Base
 from storage.tables.costs import CostPending, CostTracking
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
-from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport
+from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport, ReportEvent
 from storage.tables.gates import GateArtifact, GateEvidence, PhaseGateDecision
 from storage.tables.letters import DeadLetter
 from storage.tables.limits import KeyUsage, Series, SeriesCount, TopicBinding
@@ -77,6 +77,7 @@ __all__ = [
     "ProjectAccess",
     "ProjectClock",
     "ProjectWatermark",
+    "ReportEvent",
     "Series",
     "SeriesCount",
     "Tag",

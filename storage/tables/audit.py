@@ -35,6 +35,7 @@ RESOURCE_TYPES = (
     "AgentExecution",
     "DivergenceReport",
     "CascadeAnalysis",
+    "ReportEvent",
 )
 
 

@@ -4,16 +4,55 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from detectors.divergence import Classification, DivergenceType, Recommendation
 from detectors.tiers import EvidenceTier
 from metrics.names import Metric
-from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, one_of, within_org
+from storage.tables.base import (
+    Base,
+    CreatedAt,
+    IdKey,
+    OrgKey,
+    Version,
+    length,
+    one_of,
+    within_org,
+    within_project,
+)
 
 REPORT_STATUSES = ("OPEN", "RESOLVED", "SUPERSEDED")
+REPORT_STATES = ("OPEN", "ACKNOWLEDGED", "RESOLVED", "SUPERSEDED")
+EVENT_KINDS = (
+    "DETECTED",
+    "RECLASSIFIED",
+    "ACKNOWLEDGED",
+    "UNACKNOWLEDGED",
+    "ASSIGNED",
+    "UNASSIGNED",
+    "COMMENTED",
+    "SNOOZED",
+    "WOKEN",
+    "RESOLVED",
+    "REOPENED",
+    "SUPERSEDED",
+)
+ACTOR_KINDS = ("user", "system")
+STATE = (
+    "CASE WHEN status <> 'OPEN' THEN status WHEN closed_at IS NOT NULL THEN 'RESOLVED'"
+    " WHEN acknowledged_at IS NOT NULL THEN 'ACKNOWLEDGED' ELSE 'OPEN' END"
+)
 LANES = ("daily", "fast", "estimate")
 
 
@@ -29,6 +68,10 @@ class DivergenceReport(Base):
     days behind the verdict, `configuration` is the hash of the test's. `telemetry_revisions` is the sum of
     the revisions of the rows it rests on, `telemetry_digest` the SHA-256 over their hour, cohort, feature
     and revision, in order.
+
+    What people say stands beside what the data say, and `state` is what both come to (ADR 0025).
+    `handling_version` grows with each of people's changes, `closed_as` is the classification of which
+    `close_reason` spoke.
     """
 
     __tablename__ = "divergence_report"
@@ -45,6 +88,16 @@ class DivergenceReport(Base):
         one_of("status", REPORT_STATUSES),
         one_of("lane", LANES),
         UniqueConstraint("org_id", "assumption_id", "detected_at"),
+        UniqueConstraint("org_id", "project_id", "id"),
+        ForeignKeyConstraint(
+            ["org_id", "assignee_id"], ["organization_members.org_id", "organization_members.user_id"]
+        ),
+        length("close_reason", 3, 2000),
+        length("reopen_reason", 3, 2000),
+        one_of("closed_as", Classification),
+        CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged"),
+        CheckConstraint("num_nulls(closed_at, closed_by, close_reason, closed_as) IN (0, 4)", name="closed"),
+        CheckConstraint("close_reason IS NULL OR reopen_reason IS NULL", name="reopened"),
         Index("ix_divergence_report_page", "org_id", "detected_at", "id"),
         Index(
             "ix_divergence_report_incident",
@@ -99,6 +152,52 @@ class DivergenceReport(Base):
     detected_at: Mapped[datetime]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
+    assignee_id: Mapped[UUID | None]
+    snoozed_until: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
+    close_reason: Mapped[str | None]
+    closed_as: Mapped[str | None]
+    reopen_reason: Mapped[str | None]
+    handling_version: Mapped[Version]
+    state: Mapped[str] = mapped_column(Computed(STATE, persisted=True))
+
+
+class ReportEvent(Base):
+    """What became of a report, in the order of `sequence` (from 1, without a gap); never changed.
+
+    `body` says what the kind asks for (docs/reports.md); of a comment it is its `text`. `actor_id` of what
+    the data did is NULL.
+    """
+
+    __tablename__ = "report_event"
+    __table_args__ = (
+        within_project("report_id", "divergence_report"),
+        UniqueConstraint("org_id", "report_id", "sequence"),
+        CheckConstraint("sequence > 0", name="sequence"),
+        one_of("kind", EVENT_KINDS),
+        one_of("actor_kind", ACTOR_KINDS),
+        CheckConstraint("(actor_kind = 'user') = (actor_id IS NOT NULL)", name="actor"),
+        CheckConstraint("jsonb_typeof(body) = 'object'", name="body"),
+        CheckConstraint(
+            "kind <> 'COMMENTED' OR coalesce(char_length(body ->> 'text') BETWEEN 1 AND 5000"
+            " AND jsonb_typeof(body -> 'text') = 'string' AND body - 'text' = '{}', false)",
+            name="comment",
+        ),
+    )
+
+    org_id: Mapped[OrgKey]
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    project_id: Mapped[UUID]
+    report_id: Mapped[UUID]
+    sequence: Mapped[int]
+    kind: Mapped[str] = mapped_column(server_default=text("'COMMENTED'"))
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
 
 
 class CascadeAnalysis(Base):

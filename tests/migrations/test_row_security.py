@@ -36,6 +36,7 @@ OURS = (
     "augentis_archivist",
     "augentis_eraser",
     "augentis_assessor",
+    "augentis_chronicler",
 )
 KEEPER = "augentis_keeper"
 

@@ -59,6 +59,8 @@ SAME_ARTIFACT = ", ".join(
     f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id", "artifact_id")
 )
 SAME_PROJECT = ", ".join(f"{name} = {FIRST.format(name)}" for name in ("org_id", "project_id"))
+SOMEBODY = "(SELECT min(id::text)::uuid FROM app_user)"
+CLOSED = f"closed_at = now(), closed_by = {SOMEBODY}, closed_as = 'MINOR'"
 OVERRIDDEN = "override_at = now(), override_by = decided_by"
 NOT_OVERRIDDEN = "override_at = NULL, override_by = NULL"
 NOT_APPROVED = "approved_at = NULL, approved_by = NULL"
@@ -270,6 +272,61 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     "ck_divergence_report_classification": words("classification", "COSMETIC MINOR MAJOR"),
     "ck_divergence_report_status": words("status", "OPEN RESOLVED SUPERSEDED"),
     "ck_divergence_report_lane": words("lane", "daily fast estimate"),
+    "ck_divergence_report_close_reason_length": (
+        [f"{CLOSED}, close_reason = repeat('ä', {length})" for length in (3, 2000)],
+        [f"{CLOSED}, close_reason = repeat('ä', {length})" for length in (2, 2001)],
+    ),
+    "ck_divergence_report_reopen_reason_length": lengths("reopen_reason", 3, 2000),
+    "ck_divergence_report_closed_as": (
+        [f"{CLOSED}, close_reason = 'why', closed_as = '{word}'" for word in ("COSMETIC", "MAJOR")],
+        [f"{CLOSED}, close_reason = 'why', closed_as = '{word}'" for word in ("", "minor")],
+    ),
+    "ck_divergence_report_acknowledged": (
+        [f"acknowledged_at = now(), acknowledged_by = {SOMEBODY}"],
+        ["acknowledged_at = now()", f"acknowledged_by = {SOMEBODY}"],
+    ),
+    "ck_divergence_report_closed": (
+        [f"{CLOSED}, close_reason = 'why'"],
+        [
+            CLOSED,
+            "close_reason = 'why'",
+            "closed_at = now()",
+            f"closed_by = {SOMEBODY}",
+            "closed_as = 'MINOR'",
+        ],
+    ),
+    "ck_divergence_report_reopened": (
+        [f"{CLOSED}, close_reason = 'why'", "reopen_reason = 'why'"],
+        [f"{CLOSED}, close_reason = 'why', reopen_reason = 'why'"],
+    ),
+    "ck_report_event_sequence": (
+        ["sequence = 1", "sequence = 2147483647"],
+        ["sequence = 0", "sequence = -1"],
+    ),
+    "ck_report_event_kind": words(
+        "kind",
+        "DETECTED RECLASSIFIED ACKNOWLEDGED UNACKNOWLEDGED ASSIGNED UNASSIGNED SNOOZED WOKEN RESOLVED"
+        " REOPENED SUPERSEDED",
+    ),
+    "ck_report_event_actor_kind": (
+        ["actor_kind = 'system'", f"actor_kind = 'user', actor_id = {SOMEBODY}"],
+        ["actor_kind = ''", "actor_kind = 'key'", "actor_kind = 'SYSTEM'"],
+    ),
+    "ck_report_event_actor": (
+        [f"actor_kind = 'user', actor_id = {SOMEBODY}"],
+        ["actor_kind = 'user'", f"actor_id = {SOMEBODY}"],
+    ),
+    "ck_report_event_body": (["body = '{}'"], ["body = '[]'", "body = 'null'", "body = '1'"]),
+    "ck_report_event_comment": (
+        [f"kind = 'COMMENTED', body = jsonb_build_object('text', repeat('ä', {n}))" for n in (1, 5000)],
+        [
+            *(f"kind = 'COMMENTED', body = jsonb_build_object('text', repeat('ä', {n}))" for n in (0, 5001)),
+            *(
+                f"kind = 'COMMENTED', body = '{body}'"
+                for body in ("{}", '{"text": null}', '{"text": 1}', '{"text": "x", "by": "person"}')
+            ),
+        ],
+    ),
     "ck_cascade_analysis_reexecution_scope_days": numbers("reexecution_scope_days", 2, 7),
     "ck_cascade_analysis_full_redesign_days": numbers("full_redesign_days", 14, 21),
     "ck_cascade_analysis_recommendation": words("recommendation", "SKIP REEXECUTE FULL_REDESIGN"),
@@ -599,6 +656,14 @@ UNIQUES: dict[str, tuple[str, str]] = {
         copied("divergence_report", id=NEW_ID),
         copied("divergence_report", id=NEW_ID, detected_at="t.detected_at + interval '1 day'"),
     ),
+    "uq_divergence_report_org_id_project_id_id": (
+        "UPDATE divergence_report SET id = (SELECT min(id::text)::uuid FROM divergence_report)",
+        "UPDATE divergence_report SET id = gen_random_uuid()",
+    ),
+    "uq_report_event_org_id_report_id_sequence": (
+        copied("report_event", id=NEW_ID),
+        copied("report_event", id=NEW_ID, sequence="t.sequence + 1"),
+    ),
     "uq_cascade_analysis_org_id_divergence_id": (
         copied("cascade_analysis", id=NEW_ID),
         copied("cascade_analysis", id=NEW_ID, divergence_id=NEW_ID),
@@ -628,6 +693,7 @@ UNIQUES: dict[str, tuple[str, str]] = {
 SPOKEN_FOR = {
     "uq_agent_execution_org_id_project_id_id": "pk_agent_execution",
     "uq_artifact_org_id_project_id_id": "pk_artifact",
+    "uq_divergence_report_org_id_project_id_id": "pk_divergence_report",
     "uq_evidence_org_id_project_id_id": "pk_evidence",
     "uq_phase_gate_decision_org_id_project_id_id": "pk_phase_gate_decision",
 }

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import NullPool
+
 from settings import Settings
+from storage.database import engine
 from storage.entities import keys
 from storage.tenancy import Claims
 from tests import databases
 from tests.databases import Database
 from tests.integration.conftest import bearer_of
-from tests.world import World, build
+from tests.world import HOUR, World, build, report
 
 _FAILED = (
     "status = 'FAILED', error_message = 'away', completed_at = now(), tokens_input = 0, tokens_output = 0,"
@@ -79,6 +83,7 @@ def besieged(template: Database, home: Path) -> Iterator[Callers]:
         world = asyncio.run(build(clone))
         asyncio.run(_grouped(clone))
         asyncio.run(_executed(world))
+        asyncio.run(_closed(world))
         yield asyncio.run(_everybody(world, clone.settings(home)))
     finally:
         asyncio.run(databases.drop(clone))
@@ -88,6 +93,17 @@ async def _grouped(database: Database) -> None:
     """Make an incident of each report, known by its id."""
     async with database.superuser() as connection:
         await connection.execute("UPDATE divergence_report SET incident_id = id")
+
+
+async def _closed(world: World) -> None:
+    """Let a person have resolved a report in each project."""
+    mighty = engine(world.database.superuser_url, poolclass=NullPool)
+    async with AsyncSession(mighty) as session, session.begin():
+        for place in world.places.values():
+            by = world.ann if place.org == world.a else world.bob
+            said = {"closed_at": HOUR, "closed_by": by, "close_reason": "as planned", "closed_as": "MINOR"}
+            session.add(report(place, HOUR - timedelta(days=1), id=place.closed, **said))
+    await mighty.dispose()
 
 
 async def _executed(world: World) -> None:

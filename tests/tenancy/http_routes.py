@@ -1,6 +1,7 @@
 """Every route of the API: what a good request to it is, and who may send one."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.tenancy.callers import OUTSIDERS, STRANGERS
@@ -58,6 +59,12 @@ def _edits(body: Any = None, **ids: str) -> Row:
     return Row(allowed, (GONE, GONE, GONE, LOW, LOW), body, ids)
 
 
+def _comments(body: Any = None) -> Row:
+    """Return what a COMMENTER may as well."""
+    allowed = {*MEMBERS, "cem", "eve", "ann in a1"}
+    return Row(allowed, (GONE, GONE, GONE, LOW, LOW), body)
+
+
 def _runs(body: Any = None, **ids: str) -> Row:
     """Return what an editor may do in a runner's place; the keys here have no scope `run`."""
     missing = "403 scope-missing"
@@ -80,6 +87,7 @@ _OWN_LIST = (OK, OK, OK)
 _HIDDEN = (GONE, GONE, GONE)
 # Members are those of the organisation, whatever the workspace.
 _MEMBER = (GONE, GONE, OK)
+_SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 _PROBLEM = "It takes too long to pay."
 
 ROUTES = {
@@ -168,6 +176,16 @@ ROUTES = {
     "GET /v1/costs": _reads(*_LIST),
     "GET /v1/divergence-reports": _reads(*_LIST),
     "GET /v1/divergence-reports/{report_id}": _reads(),
+    "POST /v1/divergence-reports/{report_id}/acknowledge": _comments(),
+    "POST /v1/divergence-reports/{report_id}/unacknowledge": _comments(),
+    "POST /v1/divergence-reports/{report_id}/assign": _edits({"assignee_id": "{granted}"}),
+    "POST /v1/divergence-reports/{report_id}/snooze": _edits({"until": _SOON}),
+    "POST /v1/divergence-reports/{report_id}/resolve": _edits({"reason": "as planned"}),
+    "POST /v1/divergence-reports/{report_id}/reopen": _edits(
+        {"reason": "not as planned"}, report_id="closed"
+    ),
+    "POST /v1/divergence-reports/{report_id}/comments": _comments({"text": "we know"}),
+    "GET /v1/divergence-reports/{report_id}/timeline": _reads_people(*_HIDDEN),
     "GET /v1/incidents": _reads(*_LIST),
     "GET /v1/agents": _reads(*_LIST),
     "GET /v1/agents/{agent_id}": _reads(*_LIST),

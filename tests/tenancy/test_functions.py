@@ -16,6 +16,7 @@ CLAIMS = {"auth.claims()", "auth.uid()", "auth.org_id()", "auth.workspace_id()",
 RIGHTS = {
     *("auth.my_orgs()", "auth.my_role()", "auth.org_users()"),
     *("auth.key_project()", "auth.confined_to()", "auth.projects_as(boolean)"),
+    "auth.projects_commented()",
 }
 SIGN_IN = {
     *("auth.key_login(uuid,bytea)", "auth.sign_in()", "auth.accept_invitation(uuid)"),
@@ -94,6 +95,7 @@ EXECUTE = {
         *("auth.claims()", "auth.role_id(text)", "auth.audit()", ENSURE),
         *(*TEXTS, "auth.audit_next(audit_link,audit_pending)", "auth.audit_link()", TOLD),
     },
+    "augentis_chronicler": {"auth.claims()", "auth.uid()", "tell_of_report()"},
     "augentis_redactor": {"auth.erase_personal(uuid)", "auth.drop_audit_links()"},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"
@@ -147,6 +149,7 @@ NOTHING: dict[str, Any] = {
     "auth.my_orgs()": [],
     "auth.org_users()": [],
     "auth.projects_as(boolean)": [],
+    "auth.projects_commented()": [],
     "auth.key_project()": None,
     "auth.confined_to()": None,
 }

@@ -28,6 +28,7 @@ OF_A_PROJECT = {
     "machine_key": "project_id",
     "telemetry": "project_id",
     "divergence_report": "project_id",
+    "report_event": "project_id",
     "cascade_analysis": "project_id",
     "detector_state": "project_id",
     "partial": "project_id",
@@ -49,7 +50,7 @@ OF_ONESELF = {"idempotency_key"}
 # tests/tenancy/test_audit.py and test_letters.py say more of them.
 OF_THE_LOG = {"audit_log", "audit_link", "audit_checkpoint", "dead_letter"}
 # What a machine's key shows; the rest is people's.
-OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key"}
+OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key", "report_event"}
 NOT_FOR_THE_API = {
     "partition_ledger",
     "batch_seen",

@@ -63,6 +63,8 @@ INSERTS = {
                          VALUES (:org, :project, :member, 'EDITOR')""",
     "invitation": """INSERT INTO invitation (org_id, id, email, role_in_org, invited_by, expires_at)
                      VALUES (:org, gen_random_uuid(), 'other@people.example', 'ADMIN', :user, now())""",
+    "report_event": """INSERT INTO report_event (org_id, project_id, report_id, body)
+                       VALUES (:org, :project, :report, '{"text": "we know"}')""",
     "idempotency_key": """INSERT INTO idempotency_key (org_id, actor_id, key, request_sha256)
                           VALUES (:org, :user, 'another', 'x')""",
 }
@@ -87,6 +89,8 @@ UPDATES = {
     " WHERE org_id = :org AND project_id = :project",
     "evidence": "UPDATE evidence SET escalation_status = 'IN_REVIEW'"
     " WHERE org_id = :org AND project_id = :project AND escalation_status = 'NONE'",
+    "divergence_report": "UPDATE divergence_report SET acknowledged_at = now()"
+    " WHERE org_id = :org AND project_id = :project",
     "machine_key": "UPDATE machine_key SET revoked_at = now() WHERE org_id = :org AND project_id = :project",
 }
 DELETES = {
@@ -99,6 +103,7 @@ OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_ma
     "holiday_calendar",
     "agent_execution",
     "evidence",
+    "report_event",
 }
 EDITORS = {"ann", "sam", "max", "ann in a1"}
 # An ADMIN is one everywhere; a role in the project stands in place of a MEMBER's or VIEWER's.
@@ -133,6 +138,8 @@ ALLOWED = {
     ("gate_evidence", "insert"): DECIDERS,
     ("evidence", "insert"): OF_PROJECT,
     ("evidence", "update"): OF_PROJECT,
+    ("report_event", "insert"): OF_PROJECT | {"cem"},
+    ("divergence_report", "update"): OF_PROJECT | {"cem"},
     ("machine_key", "insert"): ADMINS,
     ("machine_key", "update"): ADMINS,
     ("project_access", "insert"): ADMINS,
@@ -192,6 +199,7 @@ def _named_in(statement: str, world: World, place: Place, claims: AnyClaims | No
         "code": place.code,
         "other": place.other,
         "evidence": place.evidence,
+        "report": place.report,
         "user": claims.user_id if isinstance(claims, Claims) else world.ann,
         "admin": world.ann if in_a else world.bob,
         "member": world.vic if in_a else world.sam,
