@@ -207,7 +207,7 @@ def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
     yield from _costs(within)
     yield evidence(place, user, id=place.evidence)
     yield evidence(place, other, id=place.in_review, source="survey", escalation_status="IN_REVIEW")
-    yield _assumption(place)
+    yield assumption(place)
     yield from findings(place)
     yield from _machinery(within)
     yield from _limits(within, place.key)
@@ -296,7 +296,7 @@ def _gate(named: tuple[str, Place, UUID, UUID], reviewer: UUID) -> Iterator[Base
     yield tables.GateEvidence(**of, evidence_id=place.evidence)
 
 
-def _assumption(place: Place) -> Base:
+def assumption(place: Place) -> Base:
     return tables.AssumptionRow(
         org_id=place.org,
         id=place.assumption,

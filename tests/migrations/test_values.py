@@ -278,8 +278,8 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "ck_divergence_report_reopen_reason_length": lengths("reopen_reason", 3, 2000),
     "ck_divergence_report_closed_as": (
-        [f"{CLOSED}, close_reason = 'why', closed_as = '{word}'" for word in ("COSMETIC", "MAJOR")],
-        [f"{CLOSED}, close_reason = 'why', closed_as = '{word}'" for word in ("", "minor")],
+        [f"{CLOSED.replace('MINOR', word)}, close_reason = 'why'" for word in ("COSMETIC", "MINOR", "MAJOR")],
+        [f"{CLOSED.replace('MINOR', word)}, close_reason = 'why'" for word in ("", "minor")],
     ),
     "ck_divergence_report_acknowledged": (
         [f"acknowledged_at = now(), acknowledged_by = {SOMEBODY}"],
@@ -577,7 +577,9 @@ def copied(table: str, **changes: str) -> str:
     """Return the statement that inserts each row again, but for `changes` (SQL)."""
     changed = ", ".join(f"'{column}', {value}" for column, value in changes.items())
     row = f"jsonb_populate_record(t, jsonb_build_object({changed}))"
-    return f"INSERT INTO {table} SELECT r.* FROM {table} AS t, LATERAL {row} AS r"
+    made = [column.name for column in Base.metadata.tables[table].columns if column.computed is None]
+    said = ", ".join(f"r.{column}" for column in made)
+    return f"INSERT INTO {table} ({', '.join(made)}) SELECT {said} FROM {table} AS t, LATERAL {row} AS r"
 
 
 NEW_ID = "gen_random_uuid()"
