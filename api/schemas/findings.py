@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.parameters import OneOf
-from api.schemas.base import Finite, Sent
+from api.schemas.base import Finite, Sent, Versioned
 from detectors.divergence import Classification, DivergenceType, Recommendation
 from detectors.tiers import EvidenceTier
 from metrics.names import Metric
@@ -148,7 +148,7 @@ class DivergenceReport(Sent):
     handling_version: int = Field(description="grows with each change that people make", examples=[1])
 
 
-class DivergenceReportDetail(DivergenceReport):
+class DivergenceReportDetail(DivergenceReport, Versioned):
     """A report with what rests on its assumption; its ETag begins with its `handling_version`."""
 
     cascade_analysis: CascadeAnalysis | None

@@ -15,6 +15,7 @@ from detectors.divergence import Classification
 from detectors.incidents import incident_id
 from storage.reading.pages import Orders, Slice, page_of
 from storage.tables import DivergenceReport as Report
+from storage.tables.findings import UNRESOLVED_STATES
 
 _WORST_LAST = tuple(Classification)
 
@@ -32,7 +33,7 @@ _GROUPED = (
         Report.incident_id.label("id"),
         func.min(Report.detected_at).filter(_TOLD).label("detected_at"),
         func.count().filter(_TOLD).label("reports"),
-        func.count().filter(_TOLD, Report.state.in_(("OPEN", "ACKNOWLEDGED"))).label("open_reports"),
+        func.count().filter(_TOLD, Report.state.in_(UNRESOLVED_STATES)).label("open_reports"),
         func.max(case({kind: rank for rank, kind in enumerate(_WORST_LAST)}, value=Report.classification))
         .filter(_TOLD)
         .label("worst"),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased, defer
 from detectors.cascade import Lineage
 from storage import detection
 from storage.tables import Artifact, DivergenceReport
+from storage.tables.findings import UNRESOLVED_STATES
 from storage.tables.product import LIVE_STATUSES
 
 
@@ -56,7 +57,7 @@ async def open_reports(session: AsyncSession, artifact: Artifact) -> Sequence[Di
             version,
             (version.org_id == DivergenceReport.org_id) & (version.id == DivergenceReport.artifact_id),
         )
-        .where(DivergenceReport.org_id == artifact.org_id, DivergenceReport.status == "OPEN")
+        .where(DivergenceReport.org_id == artifact.org_id, DivergenceReport.state.in_(UNRESOLVED_STATES))
         .where(version.project_id == artifact.project_id)
         .where(version.type == artifact.type, version.key == artifact.key)
         .order_by(DivergenceReport.tier_delta.desc(), DivergenceReport.detected_at, DivergenceReport.id)

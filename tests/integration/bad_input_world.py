@@ -1,7 +1,7 @@
 """What docs/bad-input.md names, and the world that it is sent to."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import text, update
@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from storage import tables
 from storage.database import engine
 from tests.tenancy.callers import Callers
-from tests.world import HOUR, Place, World, evidence
+from tests.world import HOUR, Place, World, evidence, report
 
 # Whose e-mail; and until when, accepted and revoked when.
 INVITATIONS = {
@@ -31,6 +31,7 @@ IN_REVIEW: dict[str, dict[str, object]] = {
     },
     "in review: assumptions that are no list": {"assumptions": "many"},
 }
+ENDED = {"report that the data resolved": "RESOLVED", "report that is superseded": "SUPERSEDED"}
 KNOWN = {
     name: uuid4()
     for name in (
@@ -42,6 +43,7 @@ KNOWN = {
         "draft of the archived project",
         "nothing",
         "evidence of ann in review",
+        *ENDED,
         *INVITATIONS,
         *IN_REVIEW,
     )
@@ -71,6 +73,8 @@ async def prepare(world: World) -> None:
         session.add(
             evidence(here, world.ann, id=KNOWN["evidence of ann in review"], escalation_status="IN_REVIEW")
         )
+        for days, (name, status) in enumerate(ENDED.items(), 10):
+            session.add(report(here, HOUR - timedelta(days=days), id=KNOWN[name], status=status))
         session.add_all(_invitations(world))
         session.add_all(_versions(world, here))
         await session.execute(text("UPDATE agent SET is_active = false WHERE id = 26"))
@@ -165,6 +169,7 @@ def known(callers: Callers) -> dict[str, str]:
         "evidence of B": there["evidence"],
         "key": here["key"],
         "report": here["report"],
+        "closed report": here["closed"],
         "queued": here["execution"],
         "running": here["running"],
         "failed": here["failed"],

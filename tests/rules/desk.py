@@ -66,7 +66,8 @@ class Desk:
     async def row(self) -> dict[str, Any]:
         async with self.team.database.superuser() as connection:
             query = "SELECT * FROM divergence_report WHERE id = $1"
-            return dict(await connection.fetchrow(query, self.place.report))
+            [row] = await connection.fetch(query, self.place.report)
+            return dict(row)
 
     async def timeline(self) -> list[Event]:
         found = await self.team.fetch(TOLD, self.place.report)
