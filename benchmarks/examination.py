@@ -101,7 +101,14 @@ async def _fill(connection: asyncpg.Connection, made: World, count: int) -> None
     place, first = made.places["a1"], TODAY - timedelta(days=DAYS)
     months = {month_of((TODAY - timedelta(days=ago)).timestamp()) for ago in range(DAYS + 2)}
     await partitions.make(connection, months)
-    for table in ("telemetry", "detector_state", "cascade_analysis", "divergence_report", "assumption"):
+    for table in (
+        "telemetry",
+        "detector_state",
+        "report_event",
+        "cascade_analysis",
+        "divergence_report",
+        "assumption",
+    ):
         await connection.execute(f"DELETE FROM {table}")  # noqa: S608  # the names are ours
     await connection.execute("UPDATE project_watermark SET first_event = $1", first)
     await connection.execute(_CLOCK, first.date())

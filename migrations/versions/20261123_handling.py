@@ -39,7 +39,7 @@ NUMBERS = (
 FOUND = (
     "org_id, id, project_id, artifact_id, assumption_id, divergence_type, metric_name, cohort, feature,"
     f" assumed_value, assumed_number, unit, assumption_evidence_tier, detected_at, shadow, launch,"
-    f" historical, {NUMBERS}"
+    f" historical, incident_id, {NUMBERS}"
 )
 BECAME = f"{NUMBERS}, status, resolution, resolved_at, incident_id, updated_at"
 COMMENT = "org_id, id, project_id, report_id, body"

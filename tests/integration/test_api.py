@@ -42,7 +42,7 @@ async def busy(world: World):
     await add(world, *_hours(place), *_reports(place))
     yield place
     async with world.database.superuser() as connection:
-        for table in ("divergence_report", "telemetry"):
+        for table in ("report_event", "divergence_report", "telemetry"):
             await connection.execute(f"DELETE FROM {table} WHERE project_id = $1", place.project)
         await connection.execute("DELETE FROM project WHERE id = $1", place.project)
 
@@ -361,6 +361,8 @@ async def test_rows_of_one_moment_are_told_apart(
         assert len(ids) == len(set(ids)) == 9
     finally:
         async with world.database.superuser() as connection:
+            theirs = "SELECT id FROM divergence_report WHERE assumption_id = ANY ($1)"
+            await connection.execute(f"DELETE FROM report_event WHERE report_id IN ({theirs})", copies)
             await connection.execute("DELETE FROM divergence_report WHERE assumption_id = ANY ($1)", copies)
             await connection.execute("DELETE FROM assumption WHERE id = ANY ($1)", copies)
 

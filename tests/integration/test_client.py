@@ -80,36 +80,6 @@ def test_everything_can_be_read(client: Client, world: World):
     assert cascade["affected_features"] == ["F12 PRD"]
 
 
-def test_a_report_is_handled_and_its_timeline_tells_it(client: Client, world: World):
-    place = world.places["a2"]
-    [report] = client.divergence_reports(project_id=place.project)
-    seen = client.acknowledge_report(report)
-    assert (seen["status"], seen["acknowledged_by"]) == ("ACKNOWLEDGED", str(world.ann))
-    with pytest.raises(ApiError, match="412"):
-        client.resolve_report(report, "read before it was acknowledged")
-    assert list(client.divergence_reports(project_id=place.project, status="OPEN")) == []
-    until = datetime.now(UTC) + timedelta(days=1)
-    put_off = client.snooze_report(client.assign_report(client.unacknowledge_report(seen), world.max), until)
-    assert (put_off["assignee_id"], put_off["snoozed_until"] is None) == (str(world.max), False)
-    closed = client.resolve_report(client.snooze_report(put_off, None), "as planned")
-    assert (closed["status"], closed["resolution"], closed["resolved_at"]) == (
-        *("RESOLVED", "person"),
-        closed["closed_at"],
-    )
-    opened = client.assign_report(client.reopen_report(closed, "not as planned"), None)
-    assert (opened["status"], opened["resolution"], opened["resolved_at"]) == ("OPEN", None, None)
-    said = client.comment_on_report(report["id"], "<b>we know</b>")
-    told = list(client.report_timeline(report["id"]))
-    assert [event["kind"] for event in told] == [
-        *("DETECTED", "ACKNOWLEDGED", "UNACKNOWLEDGED", "ASSIGNED", "SNOOZED", "WOKEN", "RESOLVED"),
-        *("REOPENED", "UNASSIGNED", "COMMENTED"),
-    ]
-    assert told[-1] == said == next(client.report_timeline(report["id"], sort="-sequence"))
-    assert said["body"] == {"text": "<b>we know</b>"}
-    with pytest.raises(ValueError, match="no time zone"):
-        client.snooze_report(opened, datetime(2026, 1, 1))  # noqa: DTZ001
-
-
 def test_telemetry_comes_as_rows_or_as_a_frame(client: Client, world: World):
     place = world.places["a1"]
     [row] = client.telemetry(place.project, cohort="mainstream", since=HOUR)

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import NullPool
 
 from api.app import create_app
 from client import ApiError, Client
 from settings import Settings
+from storage.database import engine
 from storage.tenancy import Claims
 from tests.integration.conftest import bearer_of
 from tests.integration.teams import PROBLEM, Team, founded
-from tests.world import World
+from tests.world import HOUR, Place, World, assumption, report
 
 Open = Callable[[str], Client]
 
@@ -93,6 +97,50 @@ def test_versions_are_tagged_and_linked(client: Client, team: Team):
     assert [each["id"] for each in found] == [code["id"]]
     client.untag_artifact(code["id"], "a/b")
     assert client.artifact(code["id"])["tags"] == []
+
+
+async def broken(world: World, place: Place) -> None:
+    """Let production have proven an assumption of the project wrong."""
+    mighty = engine(world.database.superuser_url, poolclass=NullPool)
+    async with AsyncSession(mighty) as session, session.begin():
+        for row in (assumption(place), report(place, HOUR)):
+            session.add(row)
+            await session.flush()
+
+
+def test_a_report_is_handled_and_its_timeline_tells_it(client: Client, team: Team, changing_world: World):
+    project = client.create_project(team.workspace, "Checkout", PROBLEM)
+    prd = client.create_artifact(project["id"], "PRD")
+    place = Place(team.org, team.workspace, UUID(project["id"]), UUID(prd["id"]))
+    asyncio.run(broken(changing_world, place))
+    [report] = client.divergence_reports(project_id=place.project)
+    seen = client.acknowledge_report(report)
+    assert (seen["status"], seen["acknowledged_by"]) == ("ACKNOWLEDGED", str(team.people["ann"]))
+    with pytest.raises(ApiError, match="412"):
+        client.resolve_report(report, "read before it was acknowledged")
+    assert list(client.divergence_reports(project_id=place.project, status="OPEN")) == []
+    until = datetime.now(UTC) + timedelta(days=1)
+    put_off = client.snooze_report(
+        client.assign_report(client.unacknowledge_report(seen), team.people["max"]), until
+    )
+    assert (put_off["assignee_id"], put_off["snoozed_until"] is None) == (str(team.people["max"]), False)
+    closed = client.resolve_report(client.snooze_report(put_off, None), "as planned")
+    assert (closed["status"], closed["resolution"], closed["resolved_at"]) == (
+        *("RESOLVED", "person"),
+        closed["closed_at"],
+    )
+    opened = client.assign_report(client.reopen_report(closed, "not as planned"), None)
+    assert (opened["status"], opened["resolution"], opened["resolved_at"]) == ("OPEN", None, None)
+    said = client.comment_on_report(report["id"], "<b>we know</b>")
+    told = list(client.report_timeline(report["id"]))
+    assert [event["kind"] for event in told] == [
+        *("DETECTED", "ACKNOWLEDGED", "UNACKNOWLEDGED", "ASSIGNED", "SNOOZED", "WOKEN", "RESOLVED"),
+        *("REOPENED", "UNASSIGNED", "COMMENTED"),
+    ]
+    assert told[-1] == said == next(client.report_timeline(report["id"], sort="-sequence"))
+    assert said["body"] == {"text": "<b>we know</b>"}
+    with pytest.raises(ValueError, match="no time zone"):
+        client.snooze_report(opened, datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_people_and_keys_are_looked_after(client: Client, team: Team, open_: Open):

@@ -141,7 +141,14 @@ async def began(connection: asyncpg.Connection, ago: int) -> datetime:
     moment = TODAY - timedelta(days=ago, hours=3)
     months = {month_of((TODAY - timedelta(days=number)).timestamp()) for number in range(ago + 2)}
     await partitions.make(connection, months)
-    for table in ("telemetry", "detector_state", "cascade_analysis", "divergence_report", "exclusion_window"):
+    for table in (
+        "telemetry",
+        "detector_state",
+        "report_event",
+        "cascade_analysis",
+        "divergence_report",
+        "exclusion_window",
+    ):
         await connection.execute(f"DELETE FROM {table}")
     await connection.execute("UPDATE organization SET timezone = $1", ZONE)
     await connection.execute("UPDATE project_watermark SET first_event = $1", moment)

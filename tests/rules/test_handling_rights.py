@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from storage import findings
 from storage.entities import handling
 from tests.databases import Database
 from tests.rules.desk import (
@@ -119,6 +120,18 @@ async def test_the_apis_role_changes_nothing_else_of_a_report(world: World):
             assert await changed(session, statement) == -1, statement
         assert await rows(session, "SELECT 1 FROM report_event LIMIT 1") == [(1,)]
     assert may == WRITABLE
+
+
+async def test_the_worker_writes_what_a_report_is_and_no_more(world: World):
+    query = """SELECT attname FROM pg_attribute WHERE attrelid = 'divergence_report'::regclass AND attnum > 0
+               AND has_column_privilege('augentis_worker', attrelid, attnum, $1)"""
+    async with world.database.superuser() as connection:
+        inserts, updates = [
+            {row[0] for row in await connection.fetch(query, command)} for command in ("INSERT", "UPDATE")
+        ]
+    assert inserts == set(findings.Report.__slots__)
+    became = {"status", "resolution", "resolved_at", "incident_id", "updated_at"}
+    assert updates == {*findings._NUMBERS, *became}
 
 
 async def test_the_worker_writes_nothing_of_people(shared: Database):
