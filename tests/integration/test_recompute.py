@@ -34,7 +34,7 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 SPAN = 9
 SERIES = [("mainstream", "F12"), ("mainstream", "F13"), ("power", "F12")]
 KEY = b"key"
-GIVEN = {"assumed_number", "confidence"}
+GIVEN = {"assumed_number", "confidence", "handling_version"}
 """What was assumed is in no telemetry, and how sure the interval is meant to be is a constant."""
 
 
