@@ -35,7 +35,9 @@ SPAN = 9
 SERIES = [("mainstream", "F12"), ("mainstream", "F13"), ("power", "F12")]
 KEY = b"key"
 GIVEN = {"assumed_number", "confidence", "handling_version"}
-"""What was assumed is in no telemetry, and how sure the interval is meant to be is a constant."""
+"""What was assumed is in no telemetry, and how sure the interval is meant to be is a constant.
+
+How often people have acted is theirs."""
 
 
 class Case(NamedTuple):
