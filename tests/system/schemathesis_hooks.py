@@ -15,6 +15,8 @@ RIGHTLY_REFUSED = (
     ("query.since", "a year from 1900 to 8999 is meant"),
     ("query.until", "a year from 1900 to 8999 is meant"),
     ("body.expires_at", "this is in the past"),
+    ("body.until", "send a time from now on, at most 90 days ahead"),
+    ("body.until", "a year from 1900 to 8999 is meant"),
     ("body.expires_at", "a year from 1900 to 8999 is meant"),
     ("body.timezone", "this is no IANA time zone"),
     # The format of an address does not know that nobody can have one at a reserved name.
