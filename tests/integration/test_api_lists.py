@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from jsonschema import Draft202012Validator
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import NullPool
 
 from api.app import application
 from api.openapi import document
 from settings import Settings
+from storage.database import engine
 from tests.integration.teams import Team, drafted, opened, slug, workspace
-from tests.world import World
+from tests.world import HOUR, Place, World, assumption, report
 
 
 @pytest.fixture
@@ -82,11 +86,27 @@ async def test_what_a_list_cannot_be_sorted_by_is_refused(team: Team):
         assert [error["path"] for error in answer.json()["errors"]] == ["query.sort"]
 
 
-async def test_every_list_has_each_of_its_orders(team: Team):
+async def reported(world: World, team: Team, project: Any, artifact: Any) -> UUID:
+    place = Place(team.org, team.workspace, UUID(project["id"]), artifact=UUID(artifact["id"]))
+    async with (
+        AsyncSession(engine(world.database.superuser_url, poolclass=NullPool)) as session,
+        session.begin(),
+    ):
+        for row in (assumption(place), report(place, HOUR, id=place.report)):
+            session.add(row)
+            await session.flush()
+    return place.report
+
+
+async def test_every_list_has_each_of_its_orders(changing_world: World, team: Team):
     """Asked of the document, so that a new list is asked too."""
     project = await team.project()
     artifact = await drafted(team, project)
-    ids = {"project_id": project["id"], "artifact_id": artifact["id"]}
+    ids = {
+        "project_id": project["id"],
+        "artifact_id": artifact["id"],
+        "report_id": await reported(changing_world, team, project, artifact),
+    }
     for path, methods in document(application())["paths"].items():
         for parameter in methods.get("get", {}).get("parameters", []):
             if parameter["name"] == "sort":
