@@ -55,6 +55,8 @@ UNREACHED = {
     "PATCH /v1/evidence/{evidence_id}",
     "POST /v1/executions/{execution_id}/fail",
     "POST /v1/executions/{execution_id}/retry",
+    # Until a time from now on, 90 days ahead at most: none that is made up is.
+    "POST /v1/divergence-reports/{report_id}/snooze",
 }
 PLENTY = "1000000/minute"
 
