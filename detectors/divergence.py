@@ -4,6 +4,7 @@ from enum import StrEnum
 from math import copysign, inf, isinf
 
 from detectors.bounds import Bounds, Operator, ToleranceKind
+from detectors.numbers import number
 from metrics.names import Metric
 
 COSMETIC_BELOW = 0.20
@@ -122,7 +123,7 @@ def sentence(
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value:,.4g}" if unit == "count" else f"{value:,.4g} {unit}"
+    return number(value) if unit == "count" else f"{number(value)} {unit}"
 
 
 def _difference(operator: Operator, gap: float) -> str:

@@ -2,6 +2,7 @@
 
 from detectors.assumptions import ELASTICITY, SHARE, Assumption
 from detectors.divergence import CLAIMS, sentence, subject
+from detectors.numbers import number
 
 _DEARER = 1.1
 
@@ -29,7 +30,7 @@ def said(item: Assumption, actual: float, gap: float) -> str:
 
 def amount(value: float, unit: str) -> str:
     """Return a value with its unit, as reports show it."""
-    return f"{value:.4g} {'%' if unit == SHARE else unit}"
+    return f"{number(value)} {'%' if unit == SHARE else unit}"
 
 
 def _of_share(item: Assumption, actual: float) -> str:

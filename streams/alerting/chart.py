@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from detectors.bounds import Bounds
+from detectors.numbers import number
 from streams.alerting import words
 from streams.alerting.inert import clean
 
@@ -51,7 +52,7 @@ def alt(chart: Chart) -> str:
     low, high = min(known), words.value(max(known), chart.unit)
     out = sum(not chart.bounds.lower <= value <= chart.bounds.upper for value in known)
     return (
-        f"{clean(chart.subject, 100)}, each day from {days}: {words.number(low)} to {high}, last "
+        f"{clean(chart.subject, 100)}, each day from {days}: {number(low)} to {high}, last "
         f"{words.value(known[-1], chart.unit)}. {out} of {len(known)} days are outside of what was assumed, "
         f"{allowed(chart)}. Detected {chart.detected}."
     )
@@ -61,5 +62,5 @@ def allowed(chart: Chart) -> str:
     """Return what is allowed, the tolerance within: at least 57 %; 1,100 to 1,300 ms."""
     low, high = chart.bounds.lower, words.value(chart.bounds.upper, chart.unit)
     if len(chart.lines) > 1:
-        return f"{words.number(low)} to {high}"
+        return f"{number(low)} to {high}"
     return f"at least {words.value(low, chart.unit)}" if low in chart.lines else f"at most {high}"

@@ -1,7 +1,7 @@
 """How sure a report is, in words and in numbers (the table: docs/alerts.md)."""
 
+from detectors.numbers import number
 from storage.findings import Report
-from streams.alerting import words
 
 _WORDS = (
     (1000.0, "practically certain"),
@@ -26,9 +26,7 @@ def in_numbers(report: Report) -> str:
     """Return the evidence, its threshold and the confidence of the interval; '' where none is known."""
     said = []
     if report.e_value is not None and report.threshold is not None:
-        said.append(
-            f"evidence {words.number(report.e_value)} against a threshold of {words.number(report.threshold)}"
-        )
+        said.append(f"evidence {number(report.e_value)} against a threshold of {number(report.threshold)}")
     if report.confidence is not None:
         said.append(f"interval at {report.confidence:.0%} confidence".replace("%", " %"))
     return ", ".join(said)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from detectors.assumptions import SHARE, Assumption
 from detectors.bounds import Bounds, Operator
 from detectors.divergence import CLAIMS, Recommendation
+from detectors.numbers import number
 from storage.findings import Report
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_FOUR_DIGITS, _HUGE = 1e4, 1e9
 
 TYPES = {
     "PERSONA_MISMATCH": "other people than assumed",
@@ -46,13 +46,6 @@ def lasted(span: timedelta) -> str:
     )
     said = [f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in parts if count]
     return " ".join(said[:2]) or "less than a minute"
-
-
-def number(value: float) -> str:
-    """Return a number as people read it: 0.1235, 1,234, 12,346, 1.2e+12."""
-    if abs(value) < _FOUR_DIGITS:
-        return f"{value:,.4g}"
-    return f"{value:,.0f}" if abs(value) < _HUGE else f"{value:.1e}"
 
 
 def value(amount: float, unit: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from detectors.assumptions import Assumption
 from detectors.divergence import DivergenceType
+from detectors.numbers import number
 from detectors.wording import amount, said
 
 ADOPTION = {"metric_name": "user_adoption", "cohort": "mainstream", "feature": "F12", "value": 60}
@@ -83,3 +84,12 @@ def test_a_named_type_goes_before_the_default():
 def test_a_share_is_shown_as_a_percentage():
     assert amount(45, "share") == "45 %"
     assert amount(1500, "count") == "1500 count"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(0.12345, "0.1235"), (1234.5, "1,234"), (9999.6, "10,000"), (12_345.6, "12,346"), (1.2e12, "1.2e+12")],
+)
+def test_no_power_of_ten_where_digits_do(value: float, read: str):
+    assert (number(value), number(-value)) == (read, f"-{read}")
+    assert amount(value, "count") == f"{read} count"
