@@ -8,7 +8,6 @@ from uuid import UUID
 
 from detectors.assumptions import Assumption
 from detectors.cascade import Cascade
-from detectors.divergence import Classification, Recommendation
 from storage.findings import Report
 from streams.alerting.places import Places
 
@@ -21,15 +20,6 @@ class Kind(StrEnum):
     RESOLVED = "resolved"
     REMINDER = "reminder"
     STORM = "storm"
-
-
-class Severity(StrEnum):
-    """How loud a channel is to be, in PagerDuty's words."""
-
-    CRITICAL = "critical"
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +91,3 @@ class Content:
     course: Course
     places: Places = field(default_factory=Places)
     incident: Incident | None = None
-
-
-def severity(classification: str, recommendation: str) -> Severity:
-    """Return how loud a report is: a cosmetic one wakes nobody, a redesign is the loudest."""
-    if classification == Classification.COSMETIC:
-        return Severity.INFO
-    if classification == Classification.MINOR:
-        return Severity.WARNING
-    return Severity.CRITICAL if recommendation == Recommendation.FULL_REDESIGN else Severity.ERROR

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from streams.alerting.content import Kind, Severity
+from routing.severity import Severity
+from streams.alerting.content import Kind
 
 TITLE = 150
 """Characters of a title at most: one line of a mailbox's list."""

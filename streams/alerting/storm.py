@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from detectors.divergence import Classification
-from streams.alerting.content import Kind, Severity
+from routing.severity import Severity
+from streams.alerting.content import Kind
 from streams.alerting.inert import clean, shorten
 from streams.alerting.message import TITLE, Link, Listed, Message, Subject, bounded
 from streams.alerting.places import OPEN_REPORTS, Places

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from detectors.cascade import Cascade
 from detectors.divergence import subject
+from routing.severity import severity
 from storage.findings import Report
 from streams.alerting import places, sureness, words
-from streams.alerting.content import Content, Incident, Kind, Peer, severity
+from streams.alerting.content import Content, Incident, Kind, Peer
 from streams.alerting.inert import clean, shorten, web_address
 from streams.alerting.message import TITLE, Link, Listed, Message, Subject, bounded
 

@@ -8,9 +8,10 @@ import pytest
 
 from detectors.bounds import Operator
 from detectors.divergence import Recommendation
+from routing.severity import Severity, severity
 from streams.alerting import alertmanager, pagerduty, storm, sureness, telling, words
 from streams.alerting.chart import Chart, allowed, alt
-from streams.alerting.content import Incident, Kind, Peer, Severity, severity
+from streams.alerting.content import Incident, Kind, Peer
 from streams.alerting.drawing import png
 from streams.alerting.message import Message
 from tests.golden.samples import CHART, CONTENTS, FOUND, INCIDENT, ITEM, PEERS, STORM, brief, message
