@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -15,6 +16,17 @@ from cli.alerting.channels import Channel, Shown, shown
 from cli.exits import CommandError
 from streams.alerting.content import Kind
 from streams.alerting.places import Places
+
+
+class Event(StrEnum):
+    """What can be previewed of a report."""
+
+    DETECTED = Kind.DETECTED
+    RECLASSIFIED = Kind.RECLASSIFIED
+    RESOLVED = Kind.RESOLVED
+    REMINDER = Kind.REMINDER
+    STORM = Kind.STORM
+
 
 app = typer.Typer(
     add_completion=False,
@@ -36,7 +48,7 @@ async def preview(
     org: Org,
     channel: Annotated[Channel, typer.Option(help="Whose form.")] = Channel.TEXT,
     event: Annotated[
-        Kind | None,
+        Event | None,
         typer.Option(help="What is told; by default resolved or detected, as the report stands."),
     ] = None,
     out: Annotated[
@@ -54,7 +66,7 @@ async def preview(
     places = Places(str(base).rstrip("/") if base else None)
     now = datetime.now(UTC)
     async with acting(org, read_only=True) as (session, claims):
-        found = await reading.told(session, claims.org_id, report, event, places, now)
+        found = await reading.told(session, claims.org_id, report, event and Kind(event), places, now)
     if found is None:
         raise CommandError(f"the organisation has no report {str(report)!r}, or no cascade of it")
     _deliver(shown(channel, found, places), out)

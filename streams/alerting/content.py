@@ -20,6 +20,12 @@ class Kind(StrEnum):
     RESOLVED = "resolved"
     REMINDER = "reminder"
     STORM = "storm"
+    ESCALATED = "escalated"
+    ACKNOWLEDGED = "acknowledged"
+    DIGEST = "digest"
+    NOTICE = "notice"
+    HEARTBEAT = "heartbeat"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)

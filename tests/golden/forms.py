@@ -30,7 +30,7 @@ def texts(drawn: bytes) -> dict[str, bytes]:
     """Return the golden files of messages, in which `drawn` is the picture."""
     outbox = event.encoded(event.body("divergence.detected", FOUND, RESTS))
     return {"outbox.detected.json": outbox} | {
-        name: content for kind in Kind for name, content in _of(kind, drawn).items()
+        name: content for kind in (*CONTENTS, Kind.STORM) for name, content in _of(kind, drawn).items()
     }
 
 
