@@ -66,7 +66,9 @@ async def preview(
     places = Places(str(base).rstrip("/") if base else None)
     now = datetime.now(UTC)
     async with acting(org, read_only=True) as (session, claims):
-        found = await reading.told(session, claims.org_id, report, event and Kind(event), places, now)
+        found = await reading.told(
+            session, claims.org_id, report, Kind(event) if event else None, places, now
+        )
     if found is None:
         raise CommandError(f"the organisation has no report {str(report)!r}, or no cascade of it")
     _deliver(shown(channel, found, places), out)
