@@ -148,7 +148,8 @@ async def take_clock(connection: Connection, project: Closable) -> Clock | None:
 async def set_clock(connection: Connection, project: Closable, through: datetime, day: date) -> None:
     """Move a project's clock on."""
     await connection.execute(
-        """UPDATE project_clock SET closed_through = $3, day_closed_through = $4
+        """UPDATE project_clock SET closed_through = $3, day_closed_through = $4,
+               day_closed_at = CASE WHEN day_closed_through = $4 THEN day_closed_at ELSE clock_timestamp() END
            WHERE org_id = $1 AND project_id = $2""",
         project.org_id,
         project.project_id,

@@ -2,8 +2,10 @@
 
 from storage.tables.access import IdempotencyKey, MachineKey, ProjectAccess
 from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
+from storage.tables.alerts import AlertDue, AlertTold
 from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
 from storage.tables.base import Base
+from storage.tables.channels import AlertChannel
 from storage.tables.costs import CostPending, CostTracking
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
@@ -20,6 +22,7 @@ from storage.tables.machinery import (
     ProjectWatermark,
 )
 from storage.tables.mapping import OtlpMapping
+from storage.tables.notices import AlertNotice
 from storage.tables.otlp import OtlpPoint, OtlpSeries
 from storage.tables.people import (
     Invitation,
@@ -36,6 +39,10 @@ __all__ = [
     "Agent",
     "AgentExecution",
     "AgentTool",
+    "AlertDue",
+    "AlertTold",
+    "AlertChannel",
+    "AlertNotice",
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",

@@ -98,7 +98,7 @@ class ProjectWatermark(Base):
 
 
 class ProjectClock(Base):
-    """How far a project's hours and local days are closed."""
+    """How far a project's hours and local days are closed; `day_closed_at` is when the last day was."""
 
     __tablename__ = "project_clock"
 
@@ -106,6 +106,7 @@ class ProjectClock(Base):
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     closed_through: Mapped[datetime]
     day_closed_through: Mapped[date]
+    day_closed_at: Mapped[datetime | None]
 
 
 class Outbox(Base):
