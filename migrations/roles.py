@@ -26,6 +26,7 @@ DEFINERS = (
     "augentis_assessor",
     "augentis_dispatcher",
     "augentis_chronicler",
+    "augentis_herald",
 )
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""
 GROUPS = ("augentis_api", "augentis_worker", *DEFINERS)

@@ -1,14 +1,89 @@
 """What is to be told, what was told, and deliveries in lanes (ADR 0030, 0031)."""
 
+from collections.abc import Iterator
+
+from alembic import op
+
+from migrations.sql import run_file
+
 revision = "20261124_deliveries"
 down_revision = "20261124_calm"
 branch_labels = None
 depends_on = None
 
+WORKER, ARCHIVIST, HERALD = "augentis_worker", "augentis_archivist", "augentis_herald"
+
+OPERATED = "org_id = (SELECT auth.operated_org())"
+CLOSED = "org_id = (SELECT auth.closed_org())"
+COLUMNS = {
+    "alert_due": "org_id, subject_kind, subject_id, project_id, due_at, changed_at",
+    "alert_told": (
+        "org_id, channel_id, subject_id, subject_kind, project_id, route_id, thread_id, thread_kind, state,"
+        " classification, first_told_at, told_at, reminded_at, refreshed_at, escalated_at, acknowledged_told"
+    ),
+}
+FUNCTIONS = ("alert_of_report()", "alerts_due_again(uuid)", "alert_again()")
+# What is changed there changes what is to be told. A silence or a window that begins holds what would be told
+# when it would be; a channel is in no route as it is made.
+CHANGED = {
+    "alert_channel": "UPDATE OF kind, settings, disabled_at, removed_at",
+    "alert_route": "UPDATE OR DELETE",
+    "alert_route_channel": "INSERT OR UPDATE OR DELETE",
+    "alert_silence": "UPDATE",
+    "alert_window": "UPDATE",
+}
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    run_file("20261124_deliveries.sql")
+    for statement in (*_for_the_worker(), *_for_the_archivist(), *_for_the_herald(), *_again()):
+        op.execute(statement)
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    for table in CHANGED:
+        op.execute(f"DROP TRIGGER alert_again ON {table}")
+    op.execute("DROP TRIGGER alert_of_report ON report_event")
+    for function in reversed(FUNCTIONS):
+        op.execute(f"DROP FUNCTION public.{function}")
+    op.execute("DROP TABLE alert_told, alert_due")
+    op.execute(f"REVOKE USAGE ON SCHEMA public FROM {HERALD}")
+
+
+def _for_the_worker() -> Iterator[str]:
+    for table in COLUMNS:
+        yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {WORKER}"
+        yield f"CREATE POLICY worker_select ON {table} FOR SELECT TO {WORKER} USING (true)"
+        yield f"CREATE POLICY worker_insert ON {table} FOR INSERT TO {WORKER} WITH CHECK (true)"
+        yield f"CREATE POLICY worker_update ON {table} FOR UPDATE TO {WORKER} USING (true) WITH CHECK (true)"
+        yield f"CREATE POLICY worker_delete ON {table} FOR DELETE TO {WORKER} USING (true)"
+
+
+def _for_the_archivist() -> Iterator[str]:
+    for table, columns in COLUMNS.items():
+        yield f"GRANT SELECT ({columns}), DELETE ON {table} TO {ARCHIVIST}"
+        yield f"CREATE POLICY archivist_select ON {table} FOR SELECT TO {ARCHIVIST} USING ({OPERATED})"
+        yield f"CREATE POLICY archivist_delete ON {table} FOR DELETE TO {ARCHIVIST} USING ({CLOSED})"
+
+
+def _for_the_herald() -> Iterator[str]:
+    """It makes subjects due, whoever changed what is told of them, and does nothing else."""
+    yield f"GRANT USAGE ON SCHEMA public TO {HERALD}"
+    yield f"GRANT SELECT, INSERT, UPDATE (due_at, changed_at) ON alert_due TO {HERALD}"
+    yield f"CREATE POLICY herald_select ON alert_due FOR SELECT TO {HERALD} USING (true)"
+    yield f"CREATE POLICY herald_insert ON alert_due FOR INSERT TO {HERALD} WITH CHECK (true)"
+    yield f"CREATE POLICY herald_update ON alert_due FOR UPDATE TO {HERALD} USING (true) WITH CHECK (true)"
+    yield f"GRANT CREATE ON SCHEMA public TO {HERALD}"
+    for function in FUNCTIONS:
+        yield f"ALTER FUNCTION public.{function} OWNER TO {HERALD}"
+    yield f"REVOKE CREATE ON SCHEMA public FROM {HERALD}"
+
+
+def _again() -> Iterator[str]:
+    """But for an organisation's deletion, after which nobody is told of anything."""
+    for table, change in CHANGED.items():
+        yield (
+            f"CREATE TRIGGER alert_again AFTER {change} ON {table} FOR EACH ROW"
+            f" WHEN (CURRENT_USER <> '{ARCHIVIST}') EXECUTE FUNCTION public.alert_again()"
+        )

@@ -37,6 +37,7 @@ OURS = (
     "augentis_eraser",
     "augentis_assessor",
     "augentis_chronicler",
+    "augentis_herald",
 )
 KEEPER = "augentis_keeper"
 

@@ -96,6 +96,7 @@ EXECUTE = {
         *(*TEXTS, "auth.audit_next(audit_link,audit_pending)", "auth.audit_link()", TOLD),
     },
     "augentis_chronicler": {"auth.claims()", "auth.uid()", "tell_of_report()"},
+    "augentis_herald": {"alert_of_report()", "alerts_due_again(uuid)", "alert_again()"},
     "augentis_redactor": {"auth.erase_personal(uuid)", "auth.drop_audit_links()"},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"
