@@ -36,6 +36,7 @@ RESOURCE_TYPES = (
     "DivergenceReport",
     "CascadeAnalysis",
     "ReportEvent",
+    "AlertChannel",
 )
 
 
