@@ -36,11 +36,13 @@ CHANGED = {
 
 def upgrade() -> None:
     run_file("20261124_deliveries.sql")
+    run_file("20261124_deliveries_lanes.sql")
     for statement in (*_for_the_worker(), *_for_the_archivist(), *_for_the_herald(), *_again()):
         op.execute(statement)
 
 
 def downgrade() -> None:
+    run_file("20261124_deliveries_lanes_down.sql")
     for table in CHANGED:
         op.execute(f"DROP TRIGGER alert_again ON {table}")
     op.execute("DROP TRIGGER alert_of_report ON report_event")
