@@ -26,6 +26,7 @@ DEFINERS = (
     "augentis_assessor",
     "augentis_dispatcher",
     "augentis_chronicler",
+    "augentis_postmaster",
     "augentis_herald",
 )
 """Whose SECURITY DEFINER functions are; the keeper's are also the tables that are partitioned."""

@@ -5,8 +5,10 @@ from storage.tables.agents import Agent, AgentExecution, AgentTool, ModelPrice
 from storage.tables.alerts import AlertDue, AlertTold
 from storage.tables.audit import AuditChain, AuditCheckpoint, AuditHead, AuditLink, AuditLog, AuditPending
 from storage.tables.base import Base
+from storage.tables.calm import AlertSilence, AlertWindow
 from storage.tables.channels import AlertChannel
 from storage.tables.costs import CostPending, CostTracking
+from storage.tables.deliveries import AlertDelivery, AlertLane
 from storage.tables.evidence import Evidence
 from storage.tables.exclusions import ExclusionWindow, HolidayCalendar
 from storage.tables.findings import CascadeAnalysis, DetectorState, DivergenceReport, ReportEvent
@@ -33,16 +35,23 @@ from storage.tables.people import (
     Workspace,
 )
 from storage.tables.product import Artifact, ArtifactDependency, AssumptionRow, Project, Tag
+from storage.tables.routes import AlertRoute, AlertRouteChannel
 from storage.tables.telemetry import Telemetry
 
 __all__ = [
     "Agent",
     "AgentExecution",
     "AgentTool",
+    "AlertSilence",
+    "AlertWindow",
     "AlertDue",
     "AlertTold",
     "AlertChannel",
+    "AlertDelivery",
+    "AlertLane",
     "AlertNotice",
+    "AlertRoute",
+    "AlertRouteChannel",
     "Artifact",
     "ArtifactDependency",
     "AssumptionRow",
