@@ -37,6 +37,8 @@ RESOURCE_TYPES = (
     "CascadeAnalysis",
     "ReportEvent",
     "AlertChannel",
+    "AlertRoute",
+    "AlertRouteChannel",
 )
 
 
