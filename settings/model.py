@@ -18,6 +18,7 @@ from pydantic_settings import (
 from settings.durations import Duration
 from settings.oidc import Algorithm, OidcProviders
 from settings.rates import RateLimit
+from settings.smtp import SmtpFrom, SmtpUrl
 
 IngestAuth = Literal["open", "key", "topic"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -211,8 +212,37 @@ class Settings(BaseSettings):
     webhook_allow: str | None = Field(
         None,
         alias="AUGENTIS_WEBHOOK_ALLOW",
-        description="what may be reached beside the public internet, for issuers' keys: hosts, host:port and "
-        "networks, with commas between; unset: nothing",
+        description="what may be reached beside the public internet, by alerts and for issuers' keys: hosts, "
+        "host:port and networks, with commas between; unset: nothing",
+    )
+    smtp_url: SmtpUrl | None = Field(
+        None,
+        alias="AUGENTIS_SMTP_URL",
+        description="smtp://user:password@host:587 (STARTTLS; on loopback only where it is offered) or smtps:"
+        "//...: the server that mails are handed to; unset: none is sent",
+    )
+    smtp_from: SmtpFrom | None = Field(
+        None,
+        alias="AUGENTIS_SMTP_FROM",
+        description="whom mails are from, as in Augentis <alerts@example.org>; needed with a mail server",
+    )
+    pagerduty_url: HttpUrl | None = Field(
+        None,
+        alias="AUGENTIS_PAGERDUTY_URL",
+        description="address that events for PagerDuty are posted to; unset: PagerDuty's own, by region",
+    )
+    delivery_timeout: Duration = Field(
+        timedelta(seconds=10),
+        alias="AUGENTIS_DELIVERY_TIMEOUT",
+        ge=timedelta(milliseconds=100),
+        le=timedelta(minutes=1),
+        description="an alert's receiver has answered within this time, 100ms to 1m, or is asked again later",
+    )
+    delivery_give_up: Duration = Field(
+        timedelta(days=1),
+        alias="AUGENTIS_DELIVERY_GIVE_UP",
+        ge=timedelta(seconds=1),
+        description="an alert that its receiver did not take in this time is given up (and may be replayed)",
     )
     cache_bytes: int = Field(
         128 << 20,
@@ -264,6 +294,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "AUGENTIS_WEBHOOK_URL needs AUGENTIS_WEBHOOK_SECRET: whsec_ and base64 of 24 to 64 bytes"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _mail_has_a_sender(self) -> Self:
+        if self.smtp_url and not self.smtp_from:
+            raise ValueError("AUGENTIS_SMTP_URL needs AUGENTIS_SMTP_FROM: whom mails are from")
         return self
 
     @model_validator(mode="after")
