@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -11,7 +11,9 @@ from pydantic import (
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
+    PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -21,6 +23,8 @@ from storage.reading.pages import Orders
 _When = TypeVar("_When", date, datetime)
 _YEARS = range(1900, 9000)
 _DAY_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_SPAN = re.compile("(0|[1-9][0-9]{0,8})([dhms])")
 
 
 def without_nul(text: str) -> str:
@@ -41,6 +45,22 @@ def _within_reason(moment: _When) -> _When:
     if moment.year not in _YEARS:
         raise ValueError(f"a year from {_YEARS.start} to {_YEARS.stop - 1} is meant")
     return moment
+
+
+def _measured(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("send a number and s, m, h or d, as in 30s or 4h")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def spelt(span: timedelta) -> str:
+    """Return a length of time in its largest whole unit, as in 90m."""
+    seconds = span.total_seconds()
+    unit = next((name for name, size in _SECONDS.items() if seconds and seconds % size == 0), "s")
+    return f"{seconds / _SECONDS[unit]:.15g}{unit}"
 
 
 @dataclass(frozen=True)
@@ -66,5 +86,12 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterVali
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(without_nul)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_within_reason)]
 Day = Annotated[date, BeforeValidator(spelt_out), AfterValidator(_within_reason)]
+Span = Annotated[
+    timedelta,
+    BeforeValidator(_measured),
+    PlainSerializer(spelt, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SPAN.pattern}$", "examples": ["4h"]}),
+]
+"""How long: a number and s, m, h or d. Bounds stand beside it, as in `Annotated[Span, Field(ge=...)]`."""
 Since = Annotated[Moment, Field(description="from this time on (RFC 3339, with an offset)")]
 Until = Annotated[Moment, Field(description="before this time (RFC 3339, with an offset)")]

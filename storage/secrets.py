@@ -28,6 +28,11 @@ def answer_seal(secret: str) -> Fernet:
     return _cipher(secret, "answers")
 
 
+def channel_seal(secret: str) -> Fernet:
+    """Return the cipher of what an organisation's channels take: their secrets."""
+    return _cipher(secret, "channels")
+
+
 def _cipher(secret: str, purpose: str) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(derive(secret, purpose)))
 
