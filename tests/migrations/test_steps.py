@@ -100,12 +100,21 @@ CATALOGUE = {
                  WHERE relnamespace = 'public'::regnamespace AND relkind = 'p'""",
 }
 
+CALLED_BY_TABLES = """
+    SELECT DISTINCT pg_get_functiondef(p.oid) FROM pg_proc AS p
+    JOIN pg_depend AS d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
+    WHERE p.pronamespace = 'public'::regnamespace
+      AND d.classid IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass)"""
+
 
 @pytest.mark.parametrize("kind", CATALOGUE)
 async def test_the_catalogue_is_what_the_models_would_make(
     kind: str, database: Database, empty_database: Database
 ):
     """alembic compares neither CHECKs nor defaults nor what an index covers: PostgreSQL's own words do."""
+    async with database.superuser() as migrated, empty_database.superuser() as empty:
+        for (definition,) in await migrated.fetch(CALLED_BY_TABLES):
+            await empty.execute(definition)
     owner = engine(empty_database.owner_url, poolclass=NullPool)
     async with owner.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
