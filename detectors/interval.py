@@ -24,10 +24,13 @@ from typing import Self
 import numpy as np
 
 from detectors.lanes import Floats, Ints
+from detectors.rows import Bools
 
 CONFIDENCE = 0.95
 DAYS = 7
 """Most days that an interval is about: those over which the value of a report is pooled."""
+LASTING = 2
+"""Days in a row that a bound must be kept before a breach is over: what crosses it daily has no such days."""
 BOUNDARY = 4.14
 """Standard deviations of the mean of n days by which, in 95 % of years, no such mean is off, n = 1 to 7: the
 95 % quantile over 20 000 simulated years of normal days."""
@@ -98,6 +101,13 @@ class RecentDays:
         breach = sign[:, None] * (bound[:, None] * size - total) / np.sqrt(variance)
         breach = np.where(count == size, breach, -np.inf)
         return np.where(count[:, 0] > 0, breach.argmax(axis=1) + 1, 0)
+
+    def keeps(self, sign: Floats, bound: Floats) -> Bools:
+        """Say whether the last `LASTING` days all kept `bound` (series); `sign` is as in `clearest`."""
+        # Of a day that is not known it is false, as is any comparison with NaN.
+        beyond = sign[:, None] * (bound[:, None] - self.means[:, -LASTING:])
+        kept: Bools = (beyond <= 0).all(axis=1)
+        return kept
 
     def _sums(self) -> tuple[Floats, Floats, Ints]:
         """Return sums of means, of variances, and of days known, over the last 1 to 7 days (series, 7)."""

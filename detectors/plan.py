@@ -30,7 +30,7 @@ _SMALLEST_RATE = 1e-4
 _PHI, _SLOW_PHI = 0.8, 0.9
 """Autocorrelation of hours assumed before any was seen, and that of metrics declared slow."""
 _FULL_DAY = 24
-METHOD = 5
+METHOD = 6
 """Raised whenever the same telemetry may give another verdict, so that reports tell which code made them."""
 
 

@@ -151,7 +151,9 @@ def _fold(tests: Tests, state: State, days: Days) -> tuple[State, Verdicts, Floa
     state = replace(
         state, sums=sums, recovery=np.where(seeking, 0.0, mending), baseline=baseline, recent=recent
     )
-    found, mended = seeking & (share >= 1), state.recovery >= RECOVERED
+    found = seeking & (share >= 1)
+    kept = recent.keeps(_at(tests.sign, broken), _at(tests.bound, broken))
+    mended = (state.recovery >= RECOVERED) & kept
     said = replace(
         _spoken(tests, state, np.where(seeking, worst, broken), days, breaking=found | ~seeking),
         status=_status(share, found, mended, seeking, baseline.days),
