@@ -97,6 +97,101 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     ) AS head
     WHERE d.org_id = org AND d.id = head.id AND head.next_attempt_at IS NULL
 $$;
+-- What was given up waits again, before what waits in its thread, but for what is of a channel that takes nothing.
+CREATE FUNCTION public.revive_deliveries(org uuid, ids uuid[]) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    lane record;
+    revived integer := 0;
+BEGIN
+    FOR lane IN
+        SELECT d.channel_id AS id, array_agg(d.id) AS deliveries, array_agg(DISTINCT d.thread_id) AS threads
+        FROM public.alert_delivery AS d
+        JOIN public.alert_channel AS c ON c.org_id = d.org_id AND c.id = d.channel_id
+        WHERE d.org_id = org AND d.id = ANY (ids) AND d.status = 'DEAD'
+            AND c.removed_at IS NULL AND c.disabled_at IS NULL
+        GROUP BY d.channel_id ORDER BY d.channel_id
+    LOOP
+        PERFORM public.take_places(org, lane.id, 0);
+        UPDATE public.alert_delivery AS d SET next_attempt_at = NULL
+        WHERE d.org_id = org AND d.channel_id = lane.id AND d.thread_id = ANY (lane.threads)
+            AND d.next_attempt_at IS NOT NULL;
+        WITH again AS (
+            UPDATE public.alert_delivery AS d
+            SET status = 'PENDING', attempts = 0, pending_since = clock_timestamp()
+            WHERE d.org_id = org AND d.id = ANY (lane.deliveries) AND d.status = 'DEAD' RETURNING d.id)
+        SELECT revived + count(*) INTO revived FROM again;
+        PERFORM public.promote_heads(org, lane.id, lane.threads);
+        PERFORM pg_notify('augentis_deliveries', '');
+    END LOOP;
+    RETURN revived;
+END
+$$;
+
+-- What an administrator may have sent again; false: there is nothing of the kind to see for them.
+CREATE FUNCTION public.replay_delivery(delivery uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    org uuid := auth.org_id();
+    confined uuid[] := auth.confined_to();
+    found record;
+BEGIN
+    IF auth.my_role() IS DISTINCT FROM 'ADMIN' THEN
+        RAISE EXCEPTION 'administrators alone send again' USING ERRCODE = '42501';
+    END IF;
+    SELECT d.status, c.removed_at IS NOT NULL AS removed, c.disabled_at IS NOT NULL AS disabled INTO found
+    FROM public.alert_delivery AS d
+    JOIN public.alert_channel AS c ON c.org_id = d.org_id AND c.id = d.channel_id
+    WHERE d.org_id = org AND d.id = delivery AND (confined IS NULL OR d.project_id = ANY (confined));
+    IF NOT FOUND THEN
+        RETURN false;
+    ELSIF found.removed THEN
+        RAISE EXCEPTION 'its channel is deleted: nothing is sent there any more' USING ERRCODE = 'AG041';
+    ELSIF found.disabled THEN
+        RAISE EXCEPTION 'its channel is disabled: enable it first' USING ERRCODE = 'AG041';
+    ELSIF found.status <> 'DEAD' OR public.revive_deliveries(org, ARRAY[delivery]) = 0 THEN
+        RAISE EXCEPTION 'only what was given up is sent again' USING ERRCODE = 'AG042';
+    END IF;
+    RETURN true;
+END
+$$;
+
+-- A test of a channel, before all else that waits; one that waits already is that test. NULL: no such channel.
+CREATE FUNCTION public.test_channel(channel uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    org uuid := auth.org_id();
+    thread uuid := encode(substr(sha256(convert_to(channel || '/test', 'UTF8')), 1, 16), 'hex')::uuid;
+    place bigint;
+    test uuid;
+    disabled boolean;
+BEGIN
+    IF auth.my_role() IS DISTINCT FROM 'ADMIN' OR auth.workspace_id() IS NOT NULL THEN
+        RAISE EXCEPTION 'administrators alone test channels' USING ERRCODE = '42501';
+    END IF;
+    SELECT c.disabled_at IS NOT NULL INTO disabled FROM public.alert_channel AS c
+    WHERE c.org_id = org AND c.id = channel AND c.removed_at IS NULL;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    ELSIF disabled THEN
+        RAISE EXCEPTION 'the channel is disabled: enable it first' USING ERRCODE = 'AG041';
+    END IF;
+    place := public.take_places(org, channel, 1);
+    SELECT d.id INTO test FROM public.alert_delivery AS d
+    WHERE d.org_id = org AND d.channel_id = channel AND d.thread_id = thread AND d.status = 'PENDING';
+    IF NOT FOUND THEN
+        test := gen_random_uuid();
+        INSERT INTO public.alert_delivery (org_id, id, channel_id, thread_id, sequence, kind, next_attempt_at)
+        VALUES (org, test, channel, thread, place, 'test', to_timestamp(0));
+    END IF;
+    -- Whoever tests wants to know now: an open circuit lets one through.
+    UPDATE public.alert_lane AS l SET open_until = NULL, due_at = greatest(clock_timestamp(), l.leased_until)
+    WHERE l.org_id = org AND l.channel_id = channel;
+    PERFORM pg_notify('augentis_deliveries', '');
+    RETURN test;
+END
+$$;
+
 CREATE FUNCTION public.wake_lane() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -148,16 +243,33 @@ CREATE POLICY archivist_delete ON alert_lane FOR DELETE TO augentis_archivist
 USING (org_id = (SELECT auth.closed_org()));
 
 GRANT USAGE ON SCHEMA auth, public TO augentis_postmaster;
-GRANT SELECT ON alert_lane, alert_delivery TO augentis_postmaster;
-GRANT UPDATE (failures, open_until, due_at) ON alert_lane TO augentis_postmaster;
+GRANT EXECUTE ON FUNCTION auth.org_id(), auth.my_role(), auth.workspace_id(), auth.confined_to()
+TO augentis_postmaster;
+GRANT SELECT (org_id, id, disabled_at, removed_at) ON alert_channel TO augentis_postmaster;
+CREATE POLICY postmaster_select ON alert_channel FOR SELECT TO augentis_postmaster USING (true);
+GRANT SELECT (org_id, id, channel_id, project_id, thread_id, sequence, status, next_attempt_at),
+      INSERT (org_id, id, channel_id, thread_id, sequence, kind, next_attempt_at),
+      UPDATE (status, attempts, next_attempt_at, pending_since)
+ON alert_delivery TO augentis_postmaster;
+CREATE POLICY postmaster_select ON alert_delivery FOR SELECT TO augentis_postmaster USING (true);
+CREATE POLICY postmaster_insert ON alert_delivery FOR INSERT TO augentis_postmaster WITH CHECK (kind = 'test');
+CREATE POLICY postmaster_update ON alert_delivery FOR UPDATE TO augentis_postmaster USING (true)
+WITH CHECK (status = 'PENDING');
+GRANT SELECT, INSERT (org_id, channel_id, sequences, due_at), UPDATE (sequences, failures, open_until, due_at)
+ON alert_lane TO augentis_postmaster;
+CREATE POLICY postmaster_insert ON alert_lane FOR INSERT TO augentis_postmaster WITH CHECK (true);
 CREATE POLICY postmaster_select ON alert_lane FOR SELECT TO augentis_postmaster USING (true);
 CREATE POLICY postmaster_update ON alert_lane FOR UPDATE TO augentis_postmaster USING (true) WITH CHECK (true);
 
 REVOKE ALL ON FUNCTION public.take_places(uuid, uuid, integer), public.promote_heads(uuid, uuid, uuid[]),
+    public.revive_deliveries(uuid, uuid[]), public.replay_delivery(uuid), public.test_channel(uuid),
     public.wake_lane() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.take_places(uuid, uuid, integer), public.promote_heads(uuid, uuid, uuid[])
-TO augentis_worker;
+GRANT EXECUTE ON FUNCTION public.take_places(uuid, uuid, integer), public.promote_heads(uuid, uuid, uuid[]),
+    public.revive_deliveries(uuid, uuid[]) TO augentis_worker, augentis_postmaster;
+GRANT EXECUTE ON FUNCTION public.replay_delivery(uuid), public.test_channel(uuid) TO augentis_api;
 GRANT CREATE ON SCHEMA public TO augentis_postmaster;
+ALTER FUNCTION public.replay_delivery(uuid) OWNER TO augentis_postmaster;
+ALTER FUNCTION public.test_channel(uuid) OWNER TO augentis_postmaster;
 ALTER FUNCTION public.wake_lane() OWNER TO augentis_postmaster;
 REVOKE CREATE ON SCHEMA public FROM augentis_postmaster;
 SET LOCAL row_security = off;
