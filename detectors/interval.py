@@ -106,7 +106,7 @@ class RecentDays:
         """Say whether the last `LASTING` days all kept `bound` (series); `sign` is as in `clearest`."""
         # Of a day that is not known it is false, as is any comparison with NaN.
         beyond = sign[:, None] * (bound[:, None] - self.means[:, -LASTING:])
-        kept: Bools = (beyond <= 0).all(axis=1)
+        kept: Bools = np.all(beyond <= 0, axis=-1)
         return kept
 
     def _sums(self) -> tuple[Floats, Floats, Ints]:
