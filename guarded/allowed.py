@@ -9,7 +9,7 @@ from guarded.addresses import Address, Network, not_public
 from guarded.hosts import Host, RefusedError, is_local, read
 
 _HOST_AND_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<other>[^\[\]:]*))(?::(?P<port>[0-9]{1,5}))?")
-_HINT = "if it is your own, name it in AUGENTIS_WEBHOOK_ALLOW"
+HINT = "if it is your own, name it in AUGENTIS_WEBHOOK_ALLOW"
 _FORMS = "write hosts, host:port and networks, as in alerts.corp:9093,10.0.0.0/8"
 PORTS = range(1, 65536)
 
@@ -59,9 +59,9 @@ class Allowed:
             return
         if not isinstance(host, str):
             if kind := not_public(host):
-                raise RefusedError(f"{host} is not on the public internet ({kind}): {_HINT}")
+                raise RefusedError(f"{host} is not on the public internet ({kind}): {HINT}")
         elif is_local(host) and not self.networks:
-            raise RefusedError(f"{host} is not a name of the public internet: {_HINT}")
+            raise RefusedError(f"{host} is not a name of the public internet: {HINT}")
 
     def check_found(self, name: str, address: Address, port: int) -> None:
         """Judge an address that a name was found to have.
@@ -72,7 +72,7 @@ class Allowed:
         if self.vouches_for(name, port) or self.vouches_for(address, port):
             return
         if not_public(address):
-            raise RefusedError(f"{name} leads to what is not on the public internet: {_HINT}")
+            raise RefusedError(f"{name} leads to what is not on the public internet: {HINT}")
 
 
 def _entry(text: str) -> tuple[Host | Network, int | None]:

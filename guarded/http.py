@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -22,7 +23,8 @@ def client(guard: Guard, seconds: float, most_bytes: int) -> httpx.AsyncClient:
     """Return a client that reaches what the guard lets through; close it after use.
 
     A request takes `seconds` at most, its answer's end included; an answer's body is `most_bytes` at most,
-    and never unpacked. No redirects, no proxies, no .netrc. TLS trusts certifi's authorities, or those of
+    and never unpacked. No redirects, no proxies, no .netrc, and no cookies, which one who is asked would
+    leave for the next who asks there. TLS trusts certifi's authorities, or those of
     SSL_CERT_FILE. Requests raise RefusedError beside httpx's own errors, and httpx.InvalidURL for what
     `check` refuses first.
     """
@@ -30,6 +32,7 @@ def client(guard: Guard, seconds: float, most_bytes: int) -> httpx.AsyncClient:
         transport=GuardedTransport(guard, seconds, most_bytes),
         timeout=httpx.Timeout(seconds, connect=seconds / 2),
         headers={"Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         trust_env=False,
     )

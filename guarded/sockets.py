@@ -5,7 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 import httpcore
 
@@ -55,6 +55,39 @@ class Guard:
         if not found:
             raise OSError(f"{host} has no address")
         return found
+
+
+async def connected(guard: Guard, host: str, port: int, seconds: float) -> socket.socket:
+    """Return a socket to the first address that answers; the seconds are shared among those that are left.
+
+    Raises:
+        RefusedError: an address of the host is neither public nor allowed; none was contacted.
+        OSError: the host has no address, or none answers; TimeoutError where that takes too long.
+    """
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + seconds
+    async with asyncio.timeout_at(ends):
+        addresses = await guard.addresses(host, port)
+    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            async with asyncio.timeout((ends - loop.time()) / left):
+                return await _tcp(address, port)
+        except OSError:
+            if left == 1:
+                raise
+    raise AssertionError("a guard gives at least one address")
+
+
+async def _tcp(address: Address, port: int) -> socket.socket:
+    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(made, (str(address), port))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):

@@ -50,7 +50,10 @@ def rendered(
     if kind == "text":
         return Rendered(text.render(message).encode(), {"content-type": "text/plain; charset=utf-8"})
     if kind in ("webhook", "kafka"):
-        return Rendered(encoded(event), {"content-type": "application/json"})
+        # Kafka's records are keyed by what they are about, so that they stay in order.
+        return Rendered(
+            encoded(event), {"content-type": "application/json", "thread": message.subject.thread}
+        )
     if kind not in _JSON:
         raise ValueError(f"there is no kind of channel {kind!r}")
     shown = json.dumps(_JSON[kind](message), separators=(",", ":"), ensure_ascii=False)
