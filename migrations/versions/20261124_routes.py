@@ -66,6 +66,7 @@ def upgrade() -> None:
         *FOR_THOSE_THAT_EXIST,
         *_of_routes(),
         *_of_their_channels(),
+        *_for_the_worker(),
         *_for_the_operator(),
         *_for_the_archivist(),
     ):
@@ -73,6 +74,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP POLICY worker_select ON tag")
+    op.execute(f"REVOKE ALL (org_id, artifact_id, tag_name) ON tag FROM {WORKER}")
     op.execute("DROP TRIGGER make_default_route ON organization")
     op.execute("DROP FUNCTION public.make_default_route()")
     for table in reversed(AUDITED):
@@ -122,6 +125,12 @@ def _of_their_channels() -> Iterator[str]:
     yield f"GRANT INSERT ON alert_route_channel TO {API}"
     yield (f"CREATE POLICY may_insert ON alert_route_channel FOR INSERT TO {API} WITH CHECK ({ADMINISTERS})")
     yield f"CREATE POLICY may_delete ON alert_route_channel FOR DELETE TO {API} USING ({ADMINISTERS})"
+
+
+def _for_the_worker() -> Iterator[str]:
+    """Tags are matched, too."""
+    yield f"GRANT SELECT (org_id, artifact_id, tag_name) ON tag TO {WORKER}"
+    yield f"CREATE POLICY worker_select ON tag FOR SELECT TO {WORKER} USING (true)"
 
 
 def _for_the_operator() -> Iterator[str]:
