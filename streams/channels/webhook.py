@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from streams.channels.parcel import Parcel
 from streams.channels.posting import Request, UnfitError
@@ -20,7 +21,7 @@ def request(parcel: Parcel, now: datetime) -> Request:
     text, message_id = parcel.body.decode(), str(parcel.id)
     try:
         signatures = [Webhook(secret).sign(message_id, now, text) for secret in secrets]
-    except (RuntimeError, TypeError, ValueError):
+    except (EmptyWebhookSecretError, RuntimeError, TypeError, ValueError):
         raise UnfitError("a secret of the channel is not whsec_ and base64: rotate it") from None
     headers = {
         "content-type": parcel.headers.get("content-type", "application/json"),
