@@ -70,8 +70,13 @@ class Exclusions:
     @classmethod
     def of(cls, zone: ZoneInfo, item: Assumption, windows: Iterable[Window], days: Iterable[date]) -> Self:
         """Return what windows in any order, which may overlap, and holidays take out for `item`."""
+        return cls.joined(zone, (each for each in windows if each.concerns(item)), days)
+
+    @classmethod
+    def joined(cls, zone: ZoneInfo, windows: Iterable[Window], days: Iterable[date]) -> Self:
+        """Return what windows in any order, which may overlap, and holidays take out, of all alike."""
         apart: list[Window] = []
-        for window in sorted((each for each in windows if each.concerns(item)), key=attrgetter("begins")):
+        for window in sorted(windows, key=attrgetter("begins")):
             if apart and window.begins <= apart[-1].ends:
                 apart[-1] = Window(apart[-1].begins, max(apart[-1].ends, window.ends))
             else:

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from settings.domains import EmailDomains
 from settings.durations import Duration
 from settings.oidc import Algorithm, OidcProviders
 from settings.rates import RateLimit
@@ -157,6 +158,13 @@ class Settings(BaseSettings):
         ge=timedelta(seconds=1),
         description="an agent's execution has failed when its runner is silent this long",
     )
+    dead_letter_rate: float = Field(
+        0.05,
+        alias="AUGENTIS_DEAD_LETTER_RATE",
+        gt=0,
+        le=1,
+        description="a project is noticed of which so much of an hour's samples is refused, as a share",
+    )
     retry_for: Duration = Field(
         timedelta(seconds=60),
         alias="AUGENTIS_RETRY_FOR",
@@ -243,6 +251,11 @@ class Settings(BaseSettings):
         alias="AUGENTIS_DELIVERY_GIVE_UP",
         ge=timedelta(seconds=1),
         description="an alert that its receiver did not take in this time is given up (and may be replayed)",
+    )
+    email_domains: EmailDomains | None = Field(
+        None,
+        alias="AUGENTIS_EMAIL_DOMAINS",
+        description="domains that alerts may be mailed to, with commas between; unset: any",
     )
     cache_bytes: int = Field(
         128 << 20,

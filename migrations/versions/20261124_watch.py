@@ -11,7 +11,7 @@ down_revision = "20261124_deliveries"
 branch_labels = None
 depends_on = None
 
-API, WORKER, ARCHIVIST = "augentis_api", "augentis_worker", "augentis_archivist"
+API, WORKER, ARCHIVIST, HERALD = "augentis_api", "augentis_worker", "augentis_archivist", "augentis_herald"
 
 MEMBER = "org_id = ANY ((SELECT auth.my_orgs())::uuid[])"
 BOUND = "org_id = (SELECT auth.org_id())"
@@ -23,12 +23,13 @@ COLUMNS = "org_id, id, project_id, kind, cohort, opened_at, ended_at, detail, up
 
 def upgrade() -> None:
     run_file("20261124_watch.sql")
-    for statement in (*_for_members(), *_for_the_worker(), *_for_the_archivist()):
+    for statement in (*_for_members(), *_for_the_worker(), *_for_the_archivist(), *_for_the_herald()):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE alert_notice")
+    op.execute("DROP FUNCTION public.alert_of_notice()")
     op.execute("ALTER TABLE project_clock DROP COLUMN day_closed_at")
 
 
@@ -58,3 +59,9 @@ def _for_the_archivist() -> Iterator[str]:
     yield f"GRANT SELECT ({COLUMNS}), DELETE ON alert_notice TO {ARCHIVIST}"
     yield f"CREATE POLICY archivist_select ON alert_notice FOR SELECT TO {ARCHIVIST} USING ({OPERATED})"
     yield f"CREATE POLICY archivist_delete ON alert_notice FOR DELETE TO {ARCHIVIST} USING ({CLOSED})"
+
+
+def _for_the_herald() -> Iterator[str]:
+    yield f"GRANT CREATE ON SCHEMA public TO {HERALD}"
+    yield f"ALTER FUNCTION public.alert_of_notice() OWNER TO {HERALD}"
+    yield f"REVOKE CREATE ON SCHEMA public FROM {HERALD}"
