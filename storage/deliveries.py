@@ -18,7 +18,7 @@ LATEST_ALONE = ("refresh", "heartbeat")
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A message to one channel, as it will be sent; those of one thread arrive in the order of their putting."""
+    """A message to one channel, as it will be sent; those of one thread arrive as they were put."""
 
     org_id: UUID
     channel_id: UUID
