@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from detectors.divergence import Classification, DivergenceType
 from metrics.names import Metric
@@ -14,7 +14,14 @@ from metrics.names import Metric
 MOST_VALUES = 50
 LONGEST_VALUE = 100
 
-Value = Annotated[str, Field(max_length=LONGEST_VALUE)]
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL character is in no text of ours")
+    return value
+
+
+Value = Annotated[str, Field(max_length=LONGEST_VALUE), AfterValidator(_storable)]
 
 
 class NoticeKind(StrEnum):

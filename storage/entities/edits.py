@@ -27,6 +27,9 @@ _THINGS = {
     "agent_execution": "execution",
     "phase_gate_decision": "gate decision",
     "divergence_report": "report",
+    "alert_window": "window",
+    "alert_channel": "channel",
+    "alert_route": "route",
 }
 
 
