@@ -74,8 +74,9 @@ class Fate:
 class Standing:
     """Where a lane stands after a round: its circuit, its rate, and how long it is left alone at least.
 
-    `refill` is how long after `tokens_at` its rate lets the next one through. What waits since before `given_up_before` (None: nothing) is dead, for the reason `why`. `gone`: the
-    receiver wants nothing any more, so that its channel is disabled for this reason.
+    `refill` is how long after `tokens_at` its rate lets the next one through. What waits since before
+    `given_up_before` (None: nothing) is dead, for the reason `why`. `gone` is why its receiver wants nothing
+    any more, so that the channel is disabled; None, if it may want something.
     """
 
     failures: int

@@ -44,7 +44,7 @@ def fates(lane: Lane, tried: Sequence[Attempt], give_up: timedelta, chance: Chan
 
 
 def standing(lane: Lane, tried: Sequence[Attempt], taken: int, give_up: timedelta, chance: float) -> Standing:
-    """Return where the lane stands after `tried` of the `taken` heads: what has no outcome had its token too."""
+    """Return where the lane stands after `tried`, of `taken` heads: what has no outcome cost a token too."""
     failed = [outcome for _, outcome in tried if outcome.verdict in ("retry", "refused")]
     accepted = sum(outcome.verdict == "accepted" for _, outcome in tried)
     circuit = Circuit(lane.failures).after(accepted, len(failed))

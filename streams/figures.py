@@ -6,13 +6,14 @@ Labels are topics, partitions and reasons: never a tenant, of whom there are too
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from settings import Settings, SettingsError
 
 REGISTRY = CollectorRegistry()
+DELIVERING = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
 CLOSING = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 
 
@@ -30,6 +31,23 @@ TRANSACTIONS = _counter("transactions", "chunks committed", "topic")
 RETRIES = _counter("retries", "attempts that failed and were made again", "what")
 HOURS = _counter("hours_closed", "hours merged into Telemetry, late corrections too")
 RELAYED = _counter("relayed", "letters that Kafka or the webhook has accepted", "destination")
+DELIVERIES = _counter("deliveries", "alerts sent to channels, tried again later, given up", "kind", "outcome")
+DELIVERY_SECONDS = Histogram(
+    "augentis_delivery_seconds",
+    "seconds from an alert's writing for a channel to its being taken there",
+    buckets=DELIVERING,
+    registry=REGISTRY,
+)
+OPEN_CIRCUITS = Gauge(
+    "augentis_delivery_open_circuits",
+    "channels left alone since they failed again and again",
+    registry=REGISTRY,
+)
+OLDEST_DELIVERY = Gauge(
+    "augentis_delivery_oldest_seconds",
+    "for how long the oldest alert waits for its channel",
+    registry=REGISTRY,
+)
 CLOSE_SECONDS = Histogram(
     "augentis_close_seconds",
     "seconds from the look that found an hour closable to its row's commit; looks are 0.5 s apart",
