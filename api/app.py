@@ -19,6 +19,7 @@ from api.routes import (
     audit,
     backtest,
     cascade,
+    channels,
     costs,
     evidence,
     exclusions,
@@ -38,11 +39,14 @@ from api.routes import (
     organization,
     projects,
     reports,
+    routes,
     running,
     series,
     sessions,
+    silences,
     telemetry,
     wellknown,
+    windows,
     workspaces,
 )
 from api.services import services
@@ -53,6 +57,8 @@ _ROUTES = (
     *(mapping, telemetry, series),
     *(agents, executions, running),
     *(reports, handling, incidents, exclusions, holidays),
+    *(channels, routes),
+    *(silences, windows),
     *(costs, me, organization, members, invitations, keys, letters, audit, sessions, health, wellknown),
 )
 
@@ -81,8 +87,8 @@ def application() -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    for routes in _ROUTES:
-        app.include_router(routes.router)
+    for module in _ROUTES:
+        app.include_router(module.router)
     failures.install(app)
     app.add_middleware(Envelope)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -39,9 +39,20 @@ _OURS: Mapping[str, Kind] = {
     "AG032": problems.INVALID,
     "AG033": problems.INVALID,
     "AG034": problems.INVALID,
+    "AG037": problems.ALERT_LIMIT,
+    "AG038": problems.INVALID,
+    "AG039": problems.ALERT_LIMIT,
+    "AG040": problems.INVALID,
+    "AG035": problems.CHANNEL_LIMIT,
+    "AG036": problems.CONFLICT,
 }
 # Of these, what concerns one field of the body.
-_OF_A_FIELD: Mapping[str, str] = {"AG032": "body.assignee_id", "AG033": "body.until"}
+_OF_A_FIELD: Mapping[str, str] = {
+    "AG032": "body.assignee_id",
+    "AG033": "body.until",
+    "AG038": "body.matchers.project_id",
+    "AG040": "body.ends_at",
+}
 _PRIVILEGE = "42501"
 _UNIQUE = "23505"
 _FOREIGN_KEY = "23503"
@@ -69,9 +80,13 @@ TAKEN: Mapping[str, Taken] = {
     "uq_tag_org_id_artifact_id_tag_name": Taken(problems.CONFLICT, "the version has this tag"),
     "pk_artifact_dependency": Taken(problems.CONFLICT, "the version rests on that one already"),
     "pk_project_access": Taken(problems.CONFLICT, "the member has a role in this project"),
+    "uq_alert_channel_live_name": Taken(problems.NAME_TAKEN, "a channel of the organisation has this name"),
+    "uq_alert_route_name": Taken(problems.NAME_TAKEN, "a route of the organisation has this name"),
+    "uq_alert_window_live_name": Taken(problems.NAME_TAKEN, "a window of the organisation has this name"),
     "uq_invitation_pending": Taken(problems.CONFLICT, "an invitation for this address is pending"),
 }
 MISSING: Mapping[str, Missing] = {
+    "fk_alert_silence_project": Missing("matchers.project_id", "project"),
     "fk_project_org_id_workspace_id": Missing("workspace_id", "workspace"),
     "fk_machine_key_org_id_project_id": Missing("project_id", "project"),
     "fk_project_access_org_id_user_id": Missing("user_id", "member"),
@@ -87,6 +102,15 @@ MISSING: Mapping[str, Missing] = {
 }
 # What a broken CHECK means that no body says alone: the body's field, and what is to be done.
 BROKEN: Mapping[str, tuple[str, str]] = {
+    "ck_alert_channel_recipients": ("settings.to", "name whom it is for before it is used again"),
+    "ck_alert_route_default": (
+        "matchers",
+        "the default route is about all that no other is: make another route",
+    ),
+    "ck_alert_route_position": ("position", "the default route stays behind all others"),
+    "ck_alert_silence_span": ("ends_at", "a time after starts_at is meant, at most 366 days later"),
+    "ck_alert_silence_soon": ("starts_at", "a time within 366 days is meant"),
+    "ck_alert_window_days": ("last_day", "a day on or after first_day is meant"),
     "ck_evidence_referenced": ("url_or_reference", "this source needs one: where it is to be found"),
 }
 

@@ -14,8 +14,10 @@ from api.auth.minting import ALGORITHM
 from api.auth.sessions import SessionIssuer
 from api.auth.signed import Verifier
 from api.auth.tokens import AccessTokens
+from api.channel_kinds import Bounds
 from guarded import Allowed
 from settings import OidcProvider, Settings, SettingsError
+from settings.domains import domains
 from storage.database import API_SESSION, engine
 from storage.tenancy import TenantSessions
 
@@ -30,6 +32,7 @@ class Services:
     tokens: AccessTokens
     issuer: SessionIssuer
     providers: Mapping[str, Provider]
+    bounds: Bounds
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -54,6 +57,7 @@ def services(settings: Settings) -> Services:
         AccessTokens({verifier.issuer: verifier for verifier in (_verifier(settings), issuer.verifier())}),
         issuer,
         {name: _provider(name, provider, settings) for name, provider in settings.oidc_providers.items()},
+        Bounds(_allowed(settings), domains(settings.email_domains)),
     )
 
 
@@ -89,13 +93,16 @@ def _verifier(settings: Settings) -> Verifier:
     return Verifier(settings.jwt_issuer, audience, settings.jwt_alg, keys, time.time)
 
 
-def _keys(setting: str, source: str, algorithm: str, settings: Settings) -> IssuerKeys:
+def _allowed(settings: Settings) -> Allowed:
     try:
-        allowed = Allowed.parse(settings.webhook_allow)
+        return Allowed.parse(settings.webhook_allow)
     except ValueError as error:
         raise SettingsError(f"AUGENTIS_WEBHOOK_ALLOW: {error}") from error
+
+
+def _keys(setting: str, source: str, algorithm: str, settings: Settings) -> IssuerKeys:
     try:
-        return IssuerKeys(loader(source, allowed), algorithm, time.monotonic)
+        return IssuerKeys(loader(source, _allowed(settings)), algorithm, time.monotonic)
     except ValueError as error:
         raise SettingsError(f"{setting}: {error}") from error
 

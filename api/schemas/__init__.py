@@ -26,7 +26,20 @@ from api.schemas.artifacts import (
 )
 from api.schemas.audit import AuditEntry
 from api.schemas.backtest import ArtifactBacktest, Backtest, BacktestEvent, NewBacktest
+from api.schemas.calm import (
+    AlertSilence,
+    AlertWindow,
+    AlertWindowChange,
+    NewAlertSilence,
+    NewAlertWindow,
+)
 from api.schemas.cascade import AffectedArtifact, ArtifactCascade
+from api.schemas.channels import (
+    AlertChannel,
+    AlertChannelChange,
+    MadeAlertChannel,
+    NewAlertChannel,
+)
 from api.schemas.costs import Cost, CostPage, CostSums
 from api.schemas.evidence import Evidence, EvidenceChange, EvidenceLadder, EvidenceRung, NewEvidence
 from api.schemas.exclusions import ExclusionWindow, HolidayCalendar, NewExclusionWindow
@@ -78,6 +91,7 @@ from api.schemas.projects import (
     Workspace,
     WorkspaceChange,
 )
+from api.schemas.routes import AlertRoute, AlertRouteChange, NewAlertRoute, ReportRouting
 
 __all__ = [
     "AccessRole",
@@ -87,6 +101,13 @@ __all__ = [
     "AgentExecution",
     "AgentTool",
     "AlarmBudget",
+    "AlertChannel",
+    "AlertChannelChange",
+    "AlertRoute",
+    "AlertRouteChange",
+    "AlertSilence",
+    "AlertWindow",
+    "AlertWindowChange",
     "Artifact",
     "ArtifactBacktest",
     "ArtifactCascade",
@@ -126,12 +147,17 @@ __all__ = [
     "Invitation",
     "MachineKey",
     "MachineKeyChange",
+    "MadeAlertChannel",
     "MadeMachineKey",
     "Me",
     "MeChange",
     "Member",
     "MemberChange",
     "ModelPrice",
+    "NewAlertChannel",
+    "NewAlertRoute",
+    "NewAlertSilence",
+    "NewAlertWindow",
     "NewArtifact",
     "NewAssignment",
     "NewBacktest",
@@ -155,6 +181,7 @@ __all__ = [
     "ProjectAccess",
     "ProjectChange",
     "ReportEvent",
+    "ReportRouting",
     "Series",
     "Tag",
     "Telemetry",

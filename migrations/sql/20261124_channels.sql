@@ -32,6 +32,9 @@ CREATE TABLE alert_channel (
         (kind <> 'email' OR jsonb_typeof(settings -> 'to') IS NOT DISTINCT FROM 'array'
          AND jsonb_array_length(settings -> 'to') <= 50
          AND (jsonb_array_length(settings -> 'to') > 0 OR disabled_at IS NOT NULL OR removed_at IS NOT NULL)),
+    -- One address each, and nothing that a header could be made of.
+    CONSTRAINT ck_alert_channel_addresses CHECK
+        (kind <> 'email' OR NOT settings @? '$.to[*] ? (@.type() != "string" || !(@ like_regex "^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$"))'),
     CONSTRAINT ck_alert_channel_sealed CHECK
         (CASE WHEN removed_at IS NOT NULL OR kind IN ('email', 'kafka') THEN sealed IS NULL
               WHEN kind = 'alertmanager' THEN true ELSE sealed IS NOT NULL END),
@@ -52,16 +55,25 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     line bytea := '\x0a';
     changes boolean := NEW.sealed IS NOT NULL;
+    routes text;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         changes := NEW.sealed IS DISTINCT FROM OLD.sealed;
         IF NEW.removed_at IS NOT NULL THEN
+            SELECT string_agg(DISTINCT r.name, ', ') INTO routes FROM public.alert_route_channel AS u
+            JOIN public.alert_route AS r ON r.org_id = u.org_id AND r.id = u.route_id
+            WHERE u.org_id = NEW.org_id AND u.channel_id = NEW.id;
+            IF routes IS NOT NULL THEN
+                RAISE EXCEPTION 'routes tell it: take it out of them first (%)', routes USING ERRCODE = 'AG036';
+            END IF;
             NEW.removed_at := coalesce(OLD.removed_at, clock_timestamp());
             NEW.sealed := NULL;
             NEW.secret_rotated_at := NULL;
             changes := false;
         ELSIF changes AND NEW.secret_rotated_at IS NOT NULL THEN
-            IF OLD.secret_rotated_at IS NOT NULL THEN
+            IF NEW.kind <> 'webhook' THEN
+                RAISE EXCEPTION 'of this kind one secret is live: change the channel''s' USING ERRCODE = 'AG036';
+            ELSIF OLD.secret_rotated_at IS NOT NULL THEN
                 RAISE EXCEPTION 'two secrets are live: retire the older one first' USING ERRCODE = 'AG036';
             END IF;
             NEW.sealed := NEW.sealed || line || OLD.sealed;

@@ -29,8 +29,8 @@ TOLD = (
 )
 # All but `sealed`: no statement of the API's role gives a secret back, and none leaves with an export.
 SHOWN = (
-    "org_id, id, name, kind, settings, secret_changed_at, secret_rotated_at, rate_per_minute, heartbeat_every,"
-    " disabled_at, disabled_reason, created_by, created_at, updated_at, removed_at, version"
+    "org_id, id, name, kind, settings, secret_changed_at, secret_rotated_at, rate_per_minute,"
+    " heartbeat_every, disabled_at, disabled_reason, created_by, created_at, updated_at, removed_at, version"
 )
 SAID = "org_id, id, name, kind, settings, sealed, rate_per_minute, heartbeat_every, created_by"
 CHANGED = (
@@ -103,7 +103,7 @@ def _for_the_worker() -> Iterator[str]:
     """It sends, and says when an address is gone."""
     yield f"GRANT SELECT, UPDATE (disabled_at, disabled_reason) ON alert_channel TO {WORKER}"
     yield f"CREATE POLICY worker_select ON alert_channel FOR SELECT TO {WORKER} USING (true)"
-    yield f"CREATE POLICY worker_update ON alert_channel FOR UPDATE TO {WORKER} USING (true) WITH CHECK (true)"
+    yield f"CREATE POLICY worker_update ON alert_channel FOR UPDATE TO {WORKER} USING (true)"
 
 
 def _for_the_archivist() -> Iterator[str]:
@@ -117,7 +117,10 @@ def _for_the_eraser() -> Iterator[str]:
     changed = "settings, disabled_at, disabled_reason"
     yield f"GRANT SELECT (org_id, id, {changed}), UPDATE ({changed}) ON alert_channel TO {ERASER}"
     yield f"CREATE POLICY eraser_select ON alert_channel FOR SELECT TO {ERASER} USING ({TOLD})"
-    yield f"CREATE POLICY eraser_update ON alert_channel FOR UPDATE TO {ERASER} USING ({TOLD}) WITH CHECK (true)"
+    yield (
+        f"CREATE POLICY eraser_update ON alert_channel FOR UPDATE TO {ERASER}"
+        f" USING ({TOLD}) WITH CHECK (true)"
+    )
     yield f"GRANT CREATE ON SCHEMA public TO {ERASER}"
     yield f"ALTER FUNCTION public.forget_recipient() OWNER TO {ERASER}"
     yield f"REVOKE CREATE ON SCHEMA public FROM {ERASER}"

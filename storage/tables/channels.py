@@ -10,6 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from storage.tables.base import Base, CreatedAt, IdKey, Version, length, one_of
 
 CHANNEL_KINDS = ("webhook", "email", "slack", "teams", "pagerduty", "alertmanager", "kafka")
+_NO_ADDRESS = (
+    """@.type() != "string" || !(@ like_regex """
+    """"^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$")"""
+)
 
 
 class AlertChannel(Base):
@@ -34,6 +38,9 @@ class AlertChannel(Base):
             " AND (jsonb_array_length(settings -> 'to') > 0 OR disabled_at IS NOT NULL"
             " OR removed_at IS NOT NULL)",
             name="recipients",
+        ),
+        CheckConstraint(
+            f"""kind <> 'email' OR NOT settings @? '$.to[*] ? ({_NO_ADDRESS})'""", name="addresses"
         ),
         CheckConstraint(
             "CASE WHEN removed_at IS NOT NULL OR kind IN ('email', 'kafka') THEN sealed IS NULL"
