@@ -65,8 +65,8 @@ CREATE TABLE alert_window (
     CONSTRAINT ck_alert_window_from_time CHECK (from_time < '24:00' AND extract(second FROM from_time) = 0),
     CONSTRAINT ck_alert_window_to_time CHECK (to_time < '24:00' AND extract(second FROM to_time) = 0),
     CONSTRAINT ck_alert_window_days CHECK (
-        first_day >= '2000-01-01' AND last_day <= '9000-01-01' AND first_day <= '9000-01-01'
-        AND last_day >= '2000-01-01' AND first_day <= last_day)
+        first_day >= '1900-01-01' AND last_day <= '9000-01-01' AND first_day <= '9000-01-01'
+        AND last_day >= '1900-01-01' AND first_day <= last_day)
 );
 CREATE UNIQUE INDEX uq_alert_window_live_name ON alert_window (org_id, lower(name)) WHERE removed_at IS NULL;
 
@@ -80,7 +80,7 @@ BEGIN
     IF NEW.ends_at <= moment THEN
         RAISE EXCEPTION 'it would have ended already: send a time from now on' USING ERRCODE = 'AG040';
     ELSIF NEW.starts_at > moment + interval '8784 hours' THEN
-        RAISE EXCEPTION 'it begins too late: at most 366 days from now' USING ERRCODE = 'AG040';
+        RAISE EXCEPTION 'it would begin too late' USING ERRCODE = '23514', CONSTRAINT = 'ck_alert_silence_soon';
     ELSIF EXISTS (SELECT FROM unnest(named) AS asked (id) WHERE NOT EXISTS (
         SELECT FROM public.project AS p WHERE p.org_id = NEW.org_id AND p.id = asked.id))
     THEN

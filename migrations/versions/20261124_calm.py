@@ -29,8 +29,12 @@ SILENCES = (
     f" WHEN 'VIEWER' THEN {NAMES_ANY} AND project_ids <@ (SELECT auth.projects_as(true))::uuid[]"
     " ELSE false END"
 )
-# A token of one workspace shows what is about its projects, and silences no others.
+# A token of one workspace shows what holds its projects' alerts, and silences no others'.
 CONFINED = (
+    "((SELECT auth.confined_to()) IS NULL"
+    f" OR NOT {NAMES_ANY} OR project_ids && (SELECT auth.confined_to())::uuid[])"
+)
+WITHIN = (
     "((SELECT auth.confined_to()) IS NULL"
     f" OR ({NAMES_ANY} AND project_ids <@ (SELECT auth.confined_to())::uuid[]))"
 )
@@ -103,8 +107,8 @@ def _rights(table: str) -> Iterator[str]:
 def _of_silences() -> Iterator[str]:
     yield f"GRANT EXECUTE ON FUNCTION public.matched_projects(jsonb) TO {API}"
     yield f"GRANT UPDATE (ended_at) ON alert_silence TO {API}"
-    yield f"CREATE POLICY confined ON alert_silence AS RESTRICTIVE TO {API} USING ({CONFINED})"
-    rule = f"{MEMBER} AND {SILENCES}"
+    yield f"CREATE POLICY confined ON alert_silence AS RESTRICTIVE FOR SELECT TO {API} USING ({CONFINED})"
+    rule = f"{MEMBER} AND {WITHIN} AND {SILENCES}"
     yield (
         f"CREATE POLICY may_insert ON alert_silence FOR INSERT TO {API} WITH CHECK ({rule} AND {BY_CALLER})"
     )

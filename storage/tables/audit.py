@@ -39,6 +39,8 @@ RESOURCE_TYPES = (
     "AlertChannel",
     "AlertRoute",
     "AlertRouteChannel",
+    "AlertSilence",
+    "AlertWindow",
 )
 
 

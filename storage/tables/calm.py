@@ -74,8 +74,8 @@ class AlertWindow(Base):
         CheckConstraint("from_time < '24:00' AND extract(second FROM from_time) = 0", name="from_time"),
         CheckConstraint("to_time < '24:00' AND extract(second FROM to_time) = 0", name="to_time"),
         CheckConstraint(
-            "first_day >= '2000-01-01' AND last_day <= '9000-01-01' AND first_day <= '9000-01-01'"
-            " AND last_day >= '2000-01-01' AND first_day <= last_day",
+            "first_day >= '1900-01-01' AND last_day <= '9000-01-01' AND first_day <= '9000-01-01'"
+            " AND last_day >= '1900-01-01' AND first_day <= last_day",
             name="days",
         ),
         Index(
