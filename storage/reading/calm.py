@@ -1,0 +1,90 @@
+"""Silences and windows as people look at them, and what of them holds, or may."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Case, Row, Select, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from routing.calm import Silence, Window
+from storage import calm
+from storage.reading.pages import Orders, Slice, page, page_of
+from storage.tables import AlertSilence, AlertWindow
+
+STATES = ("active", "pending", "ended")
+SILENCE_ORDERS: Orders = {
+    "created_at": (AlertSilence.created_at, AlertSilence.id),
+    "starts_at": (AlertSilence.starts_at, AlertSilence.id),
+    "ends_at": (AlertSilence.ends_at, AlertSilence.id),
+}
+WINDOW_ORDERS: Orders = {
+    "created_at": (AlertWindow.created_at, AlertWindow.id),
+    "name": (AlertWindow.name, AlertWindow.id),
+}
+_ENDS = func.coalesce(AlertSilence.ended_at, AlertSilence.ends_at)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which silences, None says all; `project_id` says those that name it, or no project."""
+
+    state: str | None = None
+    project_id: UUID | None = None
+
+
+async def silences(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slice) -> Sequence[Row[Any]]:
+    """Return a part of the organisation's silences, each with its state now."""
+    query = _silences(org_id)
+    if wanted.state:
+        query = query.where(_state() == wanted.state)
+    if wanted.project_id:
+        named = AlertSilence.project_ids
+        query = query.where(or_(func.cardinality(named) == 0, named.contains([wanted.project_id])))
+    return await page_of(session, query, part)
+
+
+async def silence(session: AsyncSession, org_id: UUID, silence_id: UUID) -> Row[Any] | None:
+    """Return the silence with its state now, if it is there and within sight."""
+    query = _silences(org_id).where(AlertSilence.id == silence_id)
+    return (await session.execute(query)).one_or_none()
+
+
+async def windows(session: AsyncSession, org_id: UUID, part: Slice) -> list[AlertWindow]:
+    """Return a part of the organisation's windows."""
+    return await page(session, _windows(org_id), part)
+
+
+async def window(session: AsyncSession, org_id: UUID, window_id: UUID) -> AlertWindow | None:
+    """Return the window, if it is there and within sight."""
+    return (await session.scalars(_windows(org_id).where(AlertWindow.id == window_id))).one_or_none()
+
+
+async def holding(session: AsyncSession, org_id: UUID, at: datetime) -> tuple[list[Silence], list[Window]]:
+    """Return what holds at `at`, or may later, as far as the caller sees it: `storage.calm`, for people."""
+    live = _silences(org_id).where(_ENDS > at)
+    found = [calm.silence(row._mapping) for row in await session.execute(live)]  # noqa: SLF001  # SQLAlchemy's own name
+    standing = select(*AlertWindow.__table__.columns).where(
+        AlertWindow.org_id == org_id, AlertWindow.removed_at.is_(None)
+    )
+    rows = [row._mapping for row in await session.execute(standing)]  # noqa: SLF001
+    return found, list(calm.usable(rows))  # type: ignore[arg-type]
+
+
+def _silences(org_id: UUID) -> Select[Any]:
+    columns = AlertSilence.__table__.columns
+    return select(*columns, _state().label("state")).where(AlertSilence.org_id == org_id)
+
+
+def _windows(org_id: UUID) -> Select[tuple[AlertWindow]]:
+    return select(AlertWindow).where(AlertWindow.org_id == org_id, AlertWindow.removed_at.is_(None))
+
+
+def _state() -> Case[str]:
+    return case(
+        (_ENDS <= func.now(), "ended"),
+        (AlertSilence.starts_at > func.now(), "pending"),
+        else_="active",
+    )
