@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from cli.stack import state as states
@@ -24,11 +24,19 @@ BACKOFF = 0.5
 class Keeper:
     """One process and its successors."""
 
-    def __init__(self, system: System, name: str, arguments: Sequence[str], hooks: str) -> None:
+    def __init__(
+        self,
+        system: System,
+        name: str,
+        arguments: Sequence[str],
+        hooks: str,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self.name, self.busy = name, False
         self.codes: Counter[int] = Counter()
         self.odd: list[str] = []
-        self._system, self._arguments, self._hooks = system, arguments, hooks
+        self._system, self._arguments = system, arguments
+        self._environment = {HOOKS: hooks, "AUGENTIS_RETRY_FOR": "20s", **(more or {})}
         self._process: Process | None = None
         self._ending = False
 
@@ -46,7 +54,7 @@ class Keeper:
         """Run it, and again."""
         while not self._ending:
             log = self._system.home / f"storm-{self.name}-{self.codes.total()}.log"
-            environment = self._system.environment(**{HOOKS: self._hooks, "AUGENTIS_RETRY_FOR": "20s"})
+            environment = self._system.environment(**self._environment)
             self._process = Process(self._arguments, environment, log, COMMAND)
             code = await asyncio.to_thread(self._process.popen.wait)
             self.codes[code] += 1
