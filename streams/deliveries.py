@@ -8,7 +8,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -23,6 +22,7 @@ from streams import figures
 from streams.channels.parcel import Outcome, Parcel
 from streams.channels.senders import Senders
 from streams.fates import Attempt, Chance, allowed, fates, standing
+from streams.listening import pause
 from streams.outage import patiently
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ Result = TypeVar("Result")
 
 LANES = 16
 """Lanes that a relay has at once: each of them may wait for a receiver that hangs."""
-LOOK_EVERY = 0.5
 COUNT_EVERY = 15.0
 LEASE_BEYOND = timedelta(seconds=5)
 """What a lease has beyond the time of a send: to take heads, and to note what became of them."""
@@ -76,7 +75,7 @@ class Deliveries:
             for each in taken:
                 self._start(each, news)
             if not taken or len(taken) == free:
-                await _pause(news)
+                await pause(news)
 
     async def finish(self) -> None:
         """Let what is on its way come to its end, for a few seconds; what does not is left to its lease."""
@@ -175,12 +174,6 @@ class Deliveries:
 
     async def _patiently(self, work: Callable[[], Awaitable[Result]], what: str) -> Result:
         return await patiently(work, self._settings.retry_for, what)
-
-
-async def _pause(news: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LOOK_EVERY):
-            await news.wait()
 
 
 def _parcel(lane: Lane, secrets: Mapping[str, Any], head: Head) -> Parcel:

@@ -1,4 +1,4 @@
-"""The relay: what waits in the outbox goes to Kafka, and to the webhook.
+"""The relay: what waits in the outbox goes to Kafka, and to the webhook; alerts go to the teams' channels.
 
 At least once: a letter is dropped after Kafka has acknowledged it, a webhook's is marked after a 2xx.
 Receivers drop repeats by key and revision, or by `webhook-id`. Many relays share the work: each skips
@@ -8,7 +8,7 @@ what another has locked or leased.
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import NoReturn
 
@@ -22,15 +22,18 @@ from migrations.topics import KafkaUnreachableError, largest_batch
 from settings import Settings, SettingsError
 from settings.kafka import client_options
 from storage import database, outbox
+from storage.deliveries import CHANNEL as DELIVERIES
 from storage.outbox import Due, Letter
 from storage.secrets import seal
 from streams import figures
 from streams.alerts import TOPIC as ALERTS
+from streams.channels.senders import Senders
 from streams.database_watch import watch_database
+from streams.deliveries import Deliveries
 from streams.errors import exit_code
 from streams.kafka_watch import KafkaWatch
+from streams.listening import listen, repeat
 from streams.logs import configure
-from streams.outage import patiently
 from streams.stopping import Stop
 from streams.webhook import Webhook
 
@@ -40,7 +43,6 @@ BATCH = 500
 WEBHOOKS = 20
 LEASE = timedelta(seconds=30)
 """How long a webhook may take before another relay may try it."""
-LOOK_EVERY = 0.5
 LONGEST_WAIT = timedelta(minutes=15)
 SEND_SECONDS = 20.0
 BATCH_HEADER = 1024
@@ -67,7 +69,7 @@ def run(settings: Settings) -> NoReturn:
 async def _main(settings: Settings) -> NoReturn:
     webhook, url = _webhook(settings), settings.need("database_url_worker")
     with database.told_apart(url):
-        pool = await database.worker_pool(url, name="augentis-relay", size=3, session=_SESSION)
+        pool = await database.worker_pool(url, name="augentis-relay", size=8, session=_SESSION)
     producer = AIOKafkaProducer(
         **client_options(settings),
         enable_idempotence=True,
@@ -101,63 +103,28 @@ def _webhook(settings: Settings) -> Webhook | None:
 async def _relay(
     settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer, webhook: Webhook | None
 ) -> int:
-    stop, news = Stop.on_signals(), asyncio.Event()
+    stop, news, to_send = Stop.on_signals(), asyncio.Event(), asyncio.Event()
+    deliveries = Deliveries(pool, Senders(settings, producer), settings)
     to_kafka = KafkaRelay(pool, producer, seal(settings.need("secret_key")))
     works: list[Awaitable[object]] = [
         stop.wait(),
-        _listen(pool, news, settings.retry_for),
-        _repeat(to_kafka.send_some, news, settings.retry_for, "relaying to Kafka"),
+        listen(pool, {outbox.CHANNEL: news, DELIVERIES: to_send}, settings.retry_for),
+        repeat(to_kafka.send_some, news, settings.retry_for, "relaying to Kafka"),
         KafkaWatch(settings, [ALERTS]).run(),
         watch_database(settings.need("database_url_worker"), settings.retry_for),
+        deliveries.run(to_send),
+        deliveries.count(),
     ]
     if webhook:
         to_webhook = WebhookRelay(pool, webhook)
-        works.append(_repeat(to_webhook.send_some, news, settings.retry_for, "relaying to the webhook"))
+        works.append(repeat(to_webhook.send_some, news, settings.retry_for, "relaying to the webhook"))
     log.info("relay is up%s", "" if webhook else "; no webhook is set (AUGENTIS_WEBHOOK_URL)")
     tasks = [asyncio.ensure_future(work) for work in works]
     done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
+    await deliveries.finish()
     return exit_code(done) or stop.exit_code
-
-
-async def _listen(pool: asyncpg.Pool, news: asyncio.Event, retry_for: timedelta) -> None:
-    """Set `news` when something was put into the outbox; the timer of `_repeat` covers what is missed."""
-
-    def hear(*_: object) -> None:
-        news.set()
-
-    while True:
-
-        async def listen() -> None:
-            async with pool.acquire() as connection:
-                lost = asyncio.Event()
-                connection.add_termination_listener(lambda _: lost.set())
-                await connection.add_listener(outbox.CHANNEL, hear)
-                try:
-                    await lost.wait()
-                finally:
-                    # Of a connection that is lost nothing is removed: an error here would pass for an outage
-                    # that has lasted as long as the listening.
-                    if not lost.is_set():
-                        await connection.remove_listener(outbox.CHANNEL, hear)
-
-        await patiently(listen, retry_for, "listening to the outbox")
-        await asyncio.sleep(LOOK_EVERY)
-
-
-async def _repeat(
-    work: Callable[[], Awaitable[int]], news: asyncio.Event, retry_for: timedelta, what: str
-) -> None:
-    while True:
-        news.clear()
-        while await patiently(work, retry_for, what):
-            pass
-        try:
-            async with asyncio.timeout(LOOK_EVERY):
-                await news.wait()
-        except TimeoutError:
-            continue
 
 
 class KafkaRelay:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from storage import database as databases
-from streams import relay
+from streams import listening as hearing
 from tests.databases import Database
 from tests.streaming import eventually
 
@@ -25,10 +25,10 @@ async def listeners(database: Database) -> int:
 async def test_a_connection_lost_after_long_listening_is_replaced(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(relay, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(hearing, "LOOK_EVERY", 0.05)
     pool = await databases.worker_pool(database.worker_url, name="listening", size=2)
 
-    listening = asyncio.create_task(relay._listen(pool, asyncio.Event(), PATIENCE))
+    listening = asyncio.create_task(hearing.listen(pool, {"augentis_outbox": asyncio.Event()}, PATIENCE))
 
     async def listens() -> bool:
         assert not listening.done(), listening.exception()
