@@ -285,8 +285,7 @@ class System:
         found: list[Any] = []
         async with self.consumer() as consumer:
             consumer.assign([TopicPartition(topic, part) for part in ends])
-            for part in ends:
-                consumer.seek(TopicPartition(topic, part), 0)
+            await consumer.seek_to_beginning()
             deadline = time.monotonic() + PATIENCE
             while any([await consumer.position(TopicPartition(topic, p)) < end for p, end in ends.items()]):
                 assert time.monotonic() < deadline
