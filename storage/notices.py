@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from routing.matchers import NoticeKind
 from storage.ledger import Connection
-from storage.tables.notices import NoticeKind
 
 
 class About(NamedTuple):

@@ -15,6 +15,7 @@ import asyncpg
 
 from detectors.exclusions import Exclusions
 from detectors.silence import ONE_HOUR, REST, WINDOW, Habit, hours_between, learned, whole_hour
+from routing.matchers import NoticeKind
 from settings import Settings
 from storage import notices, silence, turns, watching
 from storage.database import AWAY
@@ -22,7 +23,6 @@ from storage.exclusions import taken_out
 from storage.ledger import Connection
 from storage.notices import About, Open
 from storage.silence import Cohort, Heard
-from storage.tables.notices import NoticeKind
 from storage.watching import Behind, Refused
 from streams.app import GROUP
 

@@ -1,23 +1,14 @@
-"""What the system notices of a project by itself: that it is silent, that much of it is refused, that it waits."""
+"""What the system notices of a project by itself: silence, refusals, days that wait for detection."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from routing.matchers import NoticeKind
 from storage.tables.base import Base, CreatedAt, OrgKey, one_of, within_org
-
-
-class NoticeKind(StrEnum):
-    """What can be noticed."""
-
-    PROJECT_SILENT = "PROJECT_SILENT"
-    COHORT_SILENT = "COHORT_SILENT"
-    DEAD_LETTERS = "DEAD_LETTERS"
-    DETECTION_BEHIND = "DETECTION_BEHIND"
 
 
 class AlertNotice(Base):

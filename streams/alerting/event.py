@@ -28,7 +28,7 @@ def render(message: Message, content: Content) -> dict[str, Any]:
             "key": content.artifact.key,
             "version": content.artifact.version,
         },
-        "message": _words(message) | {"certainty": sureness.in_words(content.report)},
+        "message": in_words(message) | {"certainty": sureness.in_words(content.report)},
     }
     return event
 
@@ -40,7 +40,7 @@ def render_storm(message: Message, storm: Storm) -> dict[str, Any]:
         "id": str(message.subject.id),
         "reports": len(storm.briefs),
         "report_ids": [str(brief.report_id) for brief in storm.briefs],
-        "message": _words(message),
+        "message": in_words(message),
     }
     return {"type": f"divergence.{message.kind}", "timestamp": storm.at.isoformat(), "data": data}
 
@@ -79,7 +79,8 @@ def _course(content: Content) -> dict[str, Any]:
     }
 
 
-def _words(message: Message) -> dict[str, Any]:
+def in_words(message: Message) -> dict[str, Any]:
+    """Return the words that other channels show, as they stand in an event."""
     return {
         "title": message.title,
         "sentence": message.sentence,

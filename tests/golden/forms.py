@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
-from streams.alerting import alertmanager, chart, event, mail, pagerduty, slack, teams, text
+from streams.alerting import alertmanager, chart, event, mail, notice, pagerduty, slack, teams, text
 from streams.alerting.content import Kind
 from streams.alerting.drawing import png
 from streams.alerting.mail import Envelope, Picture
+from streams.alerting.message import Message
+from tests.golden import notices
 from tests.golden.samples import CHART, CONTENTS, FOUND, PLACES, RESTS, STORM, message
 
 FOLDER = Path(__file__).parent / "alerts"
@@ -29,8 +31,15 @@ def files() -> dict[str, bytes]:
 def texts(drawn: bytes) -> dict[str, bytes]:
     """Return the golden files of messages, in which `drawn` is the picture."""
     outbox = event.encoded(event.body("divergence.detected", FOUND, RESTS))
-    return {"outbox.detected.json": outbox} | {
-        name: content for kind in (*CONTENTS, Kind.STORM) for name, content in _of(kind, drawn).items()
+    noticed = {name: (notice.message(each), each) for name, each in notices.SAMPLES.items()}
+    return {
+        "outbox.detected.json": outbox,
+        **{name: content for kind in (*CONTENTS, Kind.STORM) for name, content in _of(kind, drawn).items()},
+        **{
+            file: content
+            for name, (said, each) in noticed.items()
+            for file, content in _forms(name, said, notice.render(said, each), None).items()
+        },
     }
 
 
@@ -38,11 +47,15 @@ def _of(kind: Kind, drawn: bytes) -> dict[str, bytes]:
     said = message(kind)
     picture = None if kind is Kind.STORM else Picture(drawn, chart.alt(CHART))
     told = event.render_storm(said, STORM) if kind is Kind.STORM else event.render(said, CONTENTS[kind])
+    return _forms(kind, said, told, picture)
+
+
+def _forms(name: str, said: Message, told: object, picture: Picture | None) -> dict[str, bytes]:
     return {
-        f"text.{kind}.txt": text.render(said).encode(),
-        f"email.{kind}.eml": mail.render(said, ENVELOPE, PLACES, picture).as_bytes(),
-        f"webhook.{kind}.json": _indented(told),
-        **{f"{name}.{kind}.json": _indented(render(said)) for name, render in JSON.items()},
+        f"text.{name}.txt": text.render(said).encode(),
+        f"email.{name}.eml": mail.render(said, ENVELOPE, PLACES, picture).as_bytes(),
+        f"webhook.{name}.json": _indented(told),
+        **{f"{channel}.{name}.json": _indented(render(said)) for channel, render in JSON.items()},
     }
 
 
