@@ -23,6 +23,7 @@ NOT_EXPORTED: Mapping[str, str] = {
 """Tables of tenants that do not leave with them, and why."""
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "machine_key": ("secret_sha256",),
+    "alert_channel": ("sealed",),
     "app_user": ("auth_provider_id",),
 }
 """Columns that do not leave: the database's rights say so (`migrations/versions/20261123_people.py`)."""

@@ -1,8 +1,9 @@
 """Two organisations and everybody who might ask, with a row in every table for each project."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -11,14 +12,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
-from storage import tables
+from storage import channel_secrets, tables
 from storage.database import engine
 from storage.partitions import BY_MONTH
 from storage.tables import Base
 from storage.tenancy import Claims
-from tests.databases import Database
+from tests.databases import SECRET, Database
 
 HOUR = datetime(2026, 11, 1, 10, tzinfo=UTC)
+CHANNEL_SECRET = f"whsec_{b64encode(bytes(range(32))).decode()}"
 LONG_AGO = datetime(2020, 11, 1, tzinfo=UTC)
 """What is taken out of detection is out of the way of what tests detect."""
 
@@ -37,6 +39,8 @@ class Place:
     report: UUID = field(default_factory=uuid4)
     key: UUID = field(default_factory=uuid4)
     window: UUID = field(default_factory=uuid4)
+    silence: UUID = field(default_factory=uuid4)
+    quiet: UUID = field(default_factory=uuid4)
     execution: UUID = field(default_factory=uuid4)
     # Of those who ask over HTTP alone (`tests/tenancy/callers.py`).
     running: UUID = field(default_factory=uuid4)
@@ -66,6 +70,7 @@ class World:
     cem: UUID = field(default_factory=uuid4)
     eve: UUID = field(default_factory=uuid4)
     places: dict[str, Place] = field(default_factory=dict)
+    channels: dict[UUID, UUID] = field(default_factory=dict)
 
     def claims(self, who: str, org: str = "a", workspace: str | None = None) -> Claims:
         return Claims(
@@ -97,6 +102,7 @@ async def build(database: Database) -> World:
     world = World(database)
     for name, org in (("a1", world.a), ("a2", world.a), ("b1", world.b)):
         world.places[name] = Place(org, uuid4())
+        world.channels.setdefault(org, uuid4())
     mighty = engine(database.superuser_url, poolclass=NullPool)
     async with AsyncSession(mighty) as session, session.begin():
         # What is made ahead depends on the day on which the tests run.
@@ -105,7 +111,7 @@ async def build(database: Database) -> World:
             {"tables": list(BY_MONTH), "day": HOUR.date()},
         )
         places = map(_place, _named_places(world))
-        for rows in (_people(world), _memberships(world), *places, _accesses(world)):
+        for rows in (_people(world), _memberships(world), _channels(world), *places, _accesses(world)):
             for row in rows:
                 session.add(row)
                 # One by one: the models name their foreign keys, not their relationships.
@@ -136,6 +142,19 @@ def _memberships(world: World) -> Iterator[Base]:
     for org, user, role, stays in world.memberships():
         yield tables.OrganizationMember(
             org_id=org, user_id=user, role_in_org=role, removed_at=None if stays else HOUR
+        )
+
+
+def _channels(world: World) -> Iterator[Base]:
+    for org, admin in ((world.a, world.ann), (world.b, world.bob)):
+        yield tables.AlertChannel(
+            org_id=org,
+            id=world.channels[org],
+            name="on call",
+            kind="webhook",
+            settings={"url": "https://receiver.example/alerts"},
+            sealed=channel_secrets.seal(SECRET, {"secrets": [CHANNEL_SECRET]}),
+            created_by=admin,
         )
 
 
@@ -203,6 +222,7 @@ def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
     )
     yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
     yield from _exclusions(within, user, place.window)
+    yield from _calm(place, name, user)
     yield tables.AgentExecution(**within, id=place.execution, agent_id=1, phase="DISCOVER", queued_by=user)
     yield from _costs(within)
     yield evidence(place, user, id=place.evidence)
@@ -242,6 +262,33 @@ def _exclusions(within: dict[str, UUID], user: UUID, window: UUID) -> Iterator[B
     )
     christmas = {"day": "2020-12-25", "name": "Christmas Day", "own": True}
     yield tables.HolidayCalendar(**within, id=uuid4(), holidays=[christmas], created_by=user)
+
+
+def _calm(place: Place, name: str, user: UUID) -> Iterator[Base]:
+    """They stand, and no alert that a test raises is about what they hold."""
+    nobodys = {"project_id": [str(place.project)], "cohort": ["nobody"]}
+    now = datetime.now(UTC)
+    yield tables.AlertSilence(
+        org_id=place.org,
+        id=place.silence,
+        matchers=nobodys,
+        starts_at=now,
+        ends_at=now + timedelta(days=30),
+        reason="nobody is known to be slow",
+        created_by=user,
+    )
+    yield tables.AlertWindow(
+        org_id=place.org,
+        id=place.quiet,
+        name=f"Nights of {name}",
+        kind="QUIET_HOURS",
+        matchers=nobodys,
+        timezone="Europe/Vienna",
+        weekdays=[1, 2, 3, 4, 5, 6, 7],
+        from_time=time(22),
+        to_time=time(6),
+        created_by=user,
+    )
 
 
 def evidence(place: Place, author: UUID, **more: object) -> tables.Evidence:

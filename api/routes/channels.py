@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 
 from api import channel_kinds, etags, problems, routing
 from api.answers import answers
-from api.caller import Admin, Person, PersonCaller
+from api.caller import OrgAdmin, Person, PersonCaller
 from api.etags import IfMatch, IfMatchIfAny
 from api.paging import Page, Paging
 from api.parameters import Since, sorts
@@ -52,7 +52,7 @@ async def list_channels(caller: Person, filters: Annotated[ChannelFilters, Query
     responses=answers(problems.NAME_TAKEN, problems.CHANNEL_LIMIT),
 )
 async def create_channel(
-    request: Request, caller: Admin, response: Response, body: NewAlertChannel
+    request: Request, caller: OrgAdmin, response: Response, body: NewAlertChannel
 ) -> MadeAlertChannel:
     """Make a channel. A webhook's secret, where none was sent, is in this answer and nowhere else."""
     services = of(request)
@@ -89,7 +89,7 @@ async def read_channel(caller: Person, response: Response, channel_id: UUID) -> 
 )
 async def change_channel(
     request: Request,
-    caller: Admin,
+    caller: OrgAdmin,
     response: Response,
     expected: IfMatch,
     channel_id: UUID,
@@ -105,14 +105,14 @@ async def change_channel(
 
 
 @router.delete("/{channel_id}", status_code=204, responses=_CHANGED)
-async def remove_channel(caller: Admin, expected: IfMatch, channel_id: UUID) -> None:
+async def remove_channel(caller: OrgAdmin, expected: IfMatch, channel_id: UUID) -> None:
     """Remove a channel and its secrets. One that a route has is taken out of it first (409 names them)."""
     await writing.remove(caller.session, caller.org_id, channel_id, expected)
 
 
 @router.post("/{channel_id}/rotate-secret", response_model=MadeAlertChannel, responses=_CHANGED)
 async def rotate_channel_secret(
-    request: Request, caller: Admin, response: Response, expected: IfMatchIfAny, channel_id: UUID
+    request: Request, caller: OrgAdmin, response: Response, expected: IfMatchIfAny, channel_id: UUID
 ) -> MadeAlertChannel:
     """Make a webhook another secret, shown here alone; what is sent bears both until the older is retired.
 
@@ -128,7 +128,7 @@ async def rotate_channel_secret(
     "/{channel_id}/retire-secret", response_model=AlertChannel, responses=answers(problems.NOT_FOUND)
 )
 async def retire_channel_secret(
-    caller: Admin, response: Response, expected: IfMatchIfAny, channel_id: UUID
+    caller: OrgAdmin, response: Response, expected: IfMatchIfAny, channel_id: UUID
 ) -> object:
     """End the older of a webhook's two secrets; where there is one, it stays."""
     return _sent(response, await writing.retire(caller.session, caller.org_id, channel_id, expected))
@@ -136,7 +136,7 @@ async def retire_channel_secret(
 
 @router.post("/{channel_id}/enable", response_model=AlertChannel, responses=answers(problems.NOT_FOUND))
 async def enable_channel(
-    caller: Admin, response: Response, expected: IfMatchIfAny, channel_id: UUID
+    caller: OrgAdmin, response: Response, expected: IfMatchIfAny, channel_id: UUID
 ) -> object:
     """Send to a channel again that was disabled."""
     return _sent(response, await writing.enable(caller.session, caller.org_id, channel_id, expected))

@@ -61,9 +61,16 @@ EXECUTE = {
     },
     "public": set[str](),
     "augentis_archivist": {"auth.claims()", *ONE_ORGANISATION},
-    "augentis_eraser": {"auth.claims()", "auth.erased_user()", "auth.erase_personal(uuid)", ERASE, FORGET},
+    "augentis_eraser": {
+        "auth.claims()",
+        "auth.erased_user()",
+        "auth.erase_personal(uuid)",
+        ERASE,
+        FORGET,
+        "forget_recipient()",
+    },
     "augentis_api": GATES
-    | {"claim_execution(uuid,uuid,uuid)"}
+    | {"claim_execution(uuid,uuid,uuid)", "matched_projects(jsonb)"}
     | RUN
     | {ERASE}
     | CLAIMS
@@ -74,6 +81,7 @@ EXECUTE = {
     "augentis_worker": {"auth.drop_audit_links()", FORGET} | MONTHS,
     "augentis_member_reader": {
         *RUN,
+        "limit_calm()",
         *("auth.closed_org()", "auth.lonely_members()", "limit_projects()", "keep_an_admin()"),
         *(CLAIMS | RIGHTS),
     },

@@ -23,6 +23,7 @@ OF_A_PROJECT = {
     "assumption": "project_id",
     "otlp_mapping": "project_id",
     "exclusion_window": "project_id",
+    "alert_silence": "project_ids[1]",
     "holiday_calendar": "project_id",
     "evidence": "project_id",
     "machine_key": "project_id",
@@ -41,7 +42,13 @@ OF_A_PROJECT = {
     "cost_tracking": "project_id",
     "cost_pending": "project_id",
 }
-OF_AN_ORGANISATION = {"workspace": "org_id", "organization_members": "org_id", "organization": "id"}
+OF_AN_ORGANISATION = {
+    "workspace": "org_id",
+    "organization_members": "org_id",
+    "organization": "id",
+    "alert_window": "org_id",
+    "alert_channel": "org_id",
+}
 OF_PEOPLE = {"app_user"}
 # The same for every member and key (tests/rules/test_executions.py).
 OF_EVERYBODY = {"agent", "agent_tool", "model_price"}
@@ -50,7 +57,7 @@ OF_ONESELF = {"idempotency_key"}
 # tests/tenancy/test_audit.py and test_letters.py say more of them.
 OF_THE_LOG = {"audit_log", "audit_link", "audit_checkpoint", "dead_letter"}
 # What a machine's key shows; the rest is people's.
-OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key", "report_event"}
+OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key", "report_event", "alert_silence"}
 NOT_FOR_THE_API = {
     "partition_ledger",
     "batch_seen",

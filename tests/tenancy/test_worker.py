@@ -17,8 +17,11 @@ READS = {
     "artifact_dependency",
     "otlp_mapping",
     "exclusion_window",
+    "alert_silence",
+    "alert_window",
     "holiday_calendar",
     "agent_execution",
+    "alert_channel",
     "cost_pending",
     "evidence",
 }

@@ -46,6 +46,14 @@ INSERTS = {
                                (org_id, id, project_id, starts_at, ends_at, kind, reason, created_by)
                            VALUES (:org, gen_random_uuid(), :project, '2026-11-02Z', '2026-11-03Z',
                                    'MIGRATION', 'to another region', :user)""",
+    "alert_silence": """INSERT INTO alert_silence (org_id, id, matchers, starts_at, ends_at, reason, created_by)
+                        VALUES (:org, gen_random_uuid(), jsonb_build_object('project_id',
+                                    jsonb_build_array(CAST(CAST(:project AS uuid) AS text))),
+                                now(), now() + interval '1 hour', 'we move the database', :user)""",
+    "alert_window": """INSERT INTO alert_window (org_id, id, name, kind, matchers, timezone, weekdays,
+                                                 from_time, to_time, created_by)
+                       VALUES (:org, gen_random_uuid(), 'Another', 'MAINTENANCE', '{}', 'UTC', '{1}',
+                               '22:00', '06:00', :user)""",
     "holiday_calendar": """INSERT INTO holiday_calendar (org_id, id, project_id, holidays, created_by)
                            VALUES (:org, gen_random_uuid(), :project, '[]', :user)""",
     "agent_execution": """INSERT INTO agent_execution (org_id, id, project_id, agent_id, queued_by)
@@ -63,6 +71,8 @@ INSERTS = {
                          VALUES (:org, :project, :member, 'EDITOR')""",
     "invitation": """INSERT INTO invitation (org_id, id, email, role_in_org, invited_by, expires_at)
                      VALUES (:org, gen_random_uuid(), 'other@people.example', 'ADMIN', :user, now())""",
+    "alert_channel": """INSERT INTO alert_channel (org_id, id, name, kind, settings, created_by)
+                        VALUES (:org, gen_random_uuid(), 'everything', 'kafka', '{}', :user)""",
     "report_event": """INSERT INTO report_event (org_id, project_id, report_id, body)
                        VALUES (:org, :project, :report, '{"text": "we know"}')""",
     "idempotency_key": """INSERT INTO idempotency_key (org_id, actor_id, key, request_sha256)
@@ -83,8 +93,12 @@ UPDATES = {
     "assumption": "UPDATE assumption SET superseded_at = now() WHERE org_id = :org AND project_id = :project",
     "exclusion_window": "UPDATE exclusion_window SET removed_at = now(), removed_by = :user"
     " WHERE org_id = :org AND project_id = :project",
+    "alert_silence": "UPDATE alert_silence SET ended_at = now()"
+    " WHERE org_id = :org AND CAST(:project AS uuid) = ANY (project_ids)",
+    "alert_window": "UPDATE alert_window SET removed_at = now() WHERE org_id = :org",
     "agent_execution": "UPDATE agent_execution SET status = 'RUNNING'"
     " WHERE org_id = :org AND project_id = :project",
+    "alert_channel": "UPDATE alert_channel SET disabled_at = NULL WHERE org_id = :org",
     "phase_gate_decision": "UPDATE phase_gate_decision SET override_reason = 'we know better'"
     " WHERE org_id = :org AND project_id = :project",
     "evidence": "UPDATE evidence SET escalation_status = 'IN_REVIEW'"
@@ -100,6 +114,7 @@ DELETES = {
 # Where a role in the project counts.
 OF_A_PROJECT = {"artifact", "tag", "artifact_dependency", "assumption", "otlp_mapping"} | {
     "exclusion_window",
+    "alert_silence",
     "holiday_calendar",
     "agent_execution",
     "evidence",
@@ -129,6 +144,10 @@ ALLOWED = {
     ("otlp_mapping", "insert"): OF_PROJECT,
     ("exclusion_window", "insert"): OF_PROJECT,
     ("exclusion_window", "update"): OF_PROJECT,
+    ("alert_silence", "insert"): OF_PROJECT,
+    ("alert_silence", "update"): OF_PROJECT,
+    ("alert_window", "insert"): ADMINS_OF_ALL,
+    ("alert_window", "update"): ADMINS_OF_ALL,
     ("holiday_calendar", "insert"): OF_PROJECT,
     ("agent_execution", "insert"): OF_PROJECT,
     ("agent_execution", "update"): OF_PROJECT,
@@ -145,6 +164,8 @@ ALLOWED = {
     ("project_access", "insert"): ADMINS,
     ("project_access", "update"): ADMINS,
     ("project_access", "delete"): ADMINS,
+    ("alert_channel", "insert"): ADMINS_OF_ALL,
+    ("alert_channel", "update"): ADMINS_OF_ALL,
     ("organization", "update"): ADMINS_OF_ALL,
     ("organization_members", "update"): ADMINS_OF_ALL,
     ("invitation", "insert"): ADMINS_OF_ALL,
@@ -243,7 +264,7 @@ async def test_a_role_in_one_project_is_none_in_another(world: World, table: str
     "table",
     [
         *("workspace", "project", "artifact", "otlp_mapping", "exclusion_window", "holiday_calendar"),
-        *("machine_key", "invitation", "idempotency_key", "evidence"),
+        *("machine_key", "invitation", "idempotency_key", "evidence", "alert_silence", "alert_window"),
     ],
 )
 async def test_nobody_writes_in_anothers_name(world: World, table: str):
