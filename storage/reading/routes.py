@@ -69,9 +69,9 @@ async def routed(session: AsyncSession, org_id: UUID, report_id: UUID, at: datet
         row["snoozed_until"],
     )
     choices = chosen(await _all(session, org_id), target)
-    channels = await _channels(session, org_id)
+    named = await channels(session, org_id)
     waits = held(target, standing.severity, *await calm.holding(session, org_id, at), at)
-    return explained(choices, channels, standing, waits, at)
+    return explained(choices, named, standing, waits, at)
 
 
 async def _all(session: AsyncSession, org_id: UUID) -> list[Route]:
@@ -82,7 +82,7 @@ async def _all(session: AsyncSession, org_id: UUID) -> list[Route]:
     ]
 
 
-async def _channels(session: AsyncSession, org_id: UUID) -> dict[UUID, list[Channel]]:
+async def channels(session: AsyncSession, org_id: UUID) -> dict[UUID, list[Channel]]:
     """Return the channels of each route, those in use and those that are disabled."""
     query = (
         select(
