@@ -15,7 +15,7 @@ from routing.severity import Severity
 from streams.alerting import event, words
 from streams.alerting.content import Kind
 from streams.alerting.inert import clean, shorten
-from streams.alerting.message import TITLE, Link, Message, Subject
+from streams.alerting.message import TITLE, Link, Message, Subject, first_key
 from streams.alerting.places import Places
 
 _NAME = 100
@@ -73,7 +73,7 @@ def message(notice: Notice) -> Message:
     link = notice.places.address(_path(notice))
     return Message(
         kind=Kind.NOTICE,
-        key=f"{Kind.NOTICE}.over" if over else str(Kind.NOTICE),
+        key="over" if over else first_key(),
         at=notice.at,
         severity=severity(notice.kind),
         subject=_subject(notice),
