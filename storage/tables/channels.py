@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Interval, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables.base import Base, CreatedAt, IdKey, Version, length, one_of
+from storage.tables.base import Base, CreatedAt, IdKey, length, one_of
 
 CHANNEL_KINDS = ("webhook", "email", "slack", "teams", "pagerduty", "alertmanager", "kafka")
 _NO_ADDRESS = (
@@ -80,4 +80,4 @@ class AlertChannel(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     removed_at: Mapped[datetime | None]
-    version: Mapped[Version]
+    version: Mapped[int] = mapped_column(server_default=text("1"))

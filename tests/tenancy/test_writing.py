@@ -98,7 +98,7 @@ UPDATES = {
     "alert_window": "UPDATE alert_window SET removed_at = now() WHERE org_id = :org",
     "agent_execution": "UPDATE agent_execution SET status = 'RUNNING'"
     " WHERE org_id = :org AND project_id = :project",
-    "alert_channel": "UPDATE alert_channel SET disabled_at = NULL WHERE org_id = :org",
+    "alert_channel": "UPDATE alert_channel SET name = 'Renamed' WHERE org_id = :org",
     "phase_gate_decision": "UPDATE phase_gate_decision SET override_reason = 'we know better'"
     " WHERE org_id = :org AND project_id = :project",
     "evidence": "UPDATE evidence SET escalation_status = 'IN_REVIEW'"
