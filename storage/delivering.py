@@ -236,12 +236,12 @@ async def _give_up(connection: Connection, lane: Lane, standing: Standing) -> li
 async def _stand(connection: Connection, lane: Lane, standing: Standing, *, release: bool) -> None:
     await connection.execute(
         """UPDATE alert_lane AS l SET
-               lease = CASE WHEN NOT $8 THEN l.lease END,
-               leased_until = CASE WHEN NOT $8 THEN l.leased_until END,
+               lease = CASE WHEN NOT $9 THEN l.lease END,
+               leased_until = CASE WHEN NOT $9 THEN l.leased_until END,
                failures = $3, open_until = clock_timestamp() + $4::interval, tokens = $5, tokens_at = $6,
                due_at = CASE WHEN next.at IS NOT NULL THEN greatest(
-                   next.at, $6 + $9::interval, clock_timestamp() + $7::interval,
-                   clock_timestamp() + $4::interval, CASE WHEN NOT $8 THEN l.leased_until END) END
+                   next.at, $6::timestamptz + $7::interval, clock_timestamp() + $8::interval,
+                   clock_timestamp() + $4::interval, CASE WHEN NOT $9 THEN l.leased_until END) END
            FROM (SELECT min(next_attempt_at) AS at FROM alert_delivery
                  WHERE org_id = $1 AND channel_id = $2 AND next_attempt_at IS NOT NULL) AS next
            WHERE l.org_id = $1 AND l.channel_id = $2""",
@@ -251,9 +251,9 @@ async def _stand(connection: Connection, lane: Lane, standing: Standing, *, rele
         standing.open_for,
         standing.tokens,
         standing.tokens_at,
+        standing.refill,
         standing.rest,
         release,
-        standing.refill,
     )
 
 
