@@ -77,7 +77,7 @@ $$;
 CREATE FUNCTION public.alert_again() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM public.alerts_due_again(coalesce(NEW, OLD).org_id);
+    PERFORM public.alerts_due_again(CASE TG_OP WHEN 'DELETE' THEN OLD.org_id ELSE NEW.org_id END);
     RETURN NULL;
 END
 $$;
