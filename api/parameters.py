@@ -89,7 +89,7 @@ Day = Annotated[date, BeforeValidator(spelt_out), AfterValidator(_within_reason)
 Span = Annotated[
     timedelta,
     BeforeValidator(_measured),
-    PlainSerializer(spelt, return_type=str),
+    PlainSerializer(spelt, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": f"^{_SPAN.pattern}$", "examples": ["4h"]}),
 ]
 """How long: a number and s, m, h or d. Bounds stand beside it, as in `Annotated[Span, Field(ge=...)]`."""

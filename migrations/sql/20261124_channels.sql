@@ -55,6 +55,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     line bytea := '\x0a';
     changes boolean := NEW.sealed IS NOT NULL;
+    moment timestamptz := clock_timestamp();
     routes text;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
@@ -66,7 +67,7 @@ BEGIN
             IF routes IS NOT NULL THEN
                 RAISE EXCEPTION 'routes tell it: take it out of them first (%)', routes USING ERRCODE = 'AG036';
             END IF;
-            NEW.removed_at := coalesce(OLD.removed_at, clock_timestamp());
+            NEW.removed_at := coalesce(OLD.removed_at, moment);
             NEW.sealed := NULL;
             NEW.secret_rotated_at := NULL;
             changes := false;
@@ -77,7 +78,7 @@ BEGIN
                 RAISE EXCEPTION 'two secrets are live: retire the older one first' USING ERRCODE = 'AG036';
             END IF;
             NEW.sealed := NEW.sealed || line || OLD.sealed;
-            NEW.secret_rotated_at := clock_timestamp();
+            NEW.secret_rotated_at := moment;
         ELSIF NEW.secret_rotated_at IS NULL AND OLD.secret_rotated_at IS NOT NULL AND NOT changes THEN
             NEW.sealed := substring(OLD.sealed FOR position(line IN OLD.sealed) - 1);
         ELSE
@@ -92,7 +93,7 @@ BEGIN
         NEW.secret_changed_at := OLD.secret_changed_at;
     END IF;
     IF changes THEN
-        NEW.secret_changed_at := CASE WHEN NEW.sealed IS NOT NULL THEN clock_timestamp() END;
+        NEW.secret_changed_at := CASE WHEN NEW.sealed IS NOT NULL THEN moment END;
     END IF;
     RETURN NEW;
 END
