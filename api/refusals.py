@@ -86,7 +86,6 @@ TAKEN: Mapping[str, Taken] = {
     "uq_invitation_pending": Taken(problems.CONFLICT, "an invitation for this address is pending"),
 }
 MISSING: Mapping[str, Missing] = {
-    "fk_alert_silence_project": Missing("matchers.project_id", "project"),
     "fk_project_org_id_workspace_id": Missing("workspace_id", "workspace"),
     "fk_machine_key_org_id_project_id": Missing("project_id", "project"),
     "fk_project_access_org_id_user_id": Missing("user_id", "member"),

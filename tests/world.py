@@ -40,7 +40,7 @@ class Place:
     key: UUID = field(default_factory=uuid4)
     window: UUID = field(default_factory=uuid4)
     silence: UUID = field(default_factory=uuid4)
-    quiet: UUID = field(default_factory=uuid4)
+    route: UUID = field(default_factory=uuid4)
     execution: UUID = field(default_factory=uuid4)
     # Of those who ask over HTTP alone (`tests/tenancy/callers.py`).
     running: UUID = field(default_factory=uuid4)
@@ -71,6 +71,7 @@ class World:
     eve: UUID = field(default_factory=uuid4)
     places: dict[str, Place] = field(default_factory=dict)
     channels: dict[UUID, UUID] = field(default_factory=dict)
+    windows: dict[UUID, UUID] = field(default_factory=dict)
 
     def claims(self, who: str, org: str = "a", workspace: str | None = None) -> Claims:
         return Claims(
@@ -103,6 +104,7 @@ async def build(database: Database) -> World:
     for name, org in (("a1", world.a), ("a2", world.a), ("b1", world.b)):
         world.places[name] = Place(org, uuid4())
         world.channels.setdefault(org, uuid4())
+        world.windows.setdefault(org, uuid4())
     mighty = engine(database.superuser_url, poolclass=NullPool)
     async with AsyncSession(mighty) as session, session.begin():
         # What is made ahead depends on the day on which the tests run.
@@ -111,7 +113,14 @@ async def build(database: Database) -> World:
             {"tables": list(BY_MONTH), "day": HOUR.date()},
         )
         places = map(_place, _named_places(world))
-        for rows in (_people(world), _memberships(world), _channels(world), *places, _accesses(world)):
+        for rows in (
+            _people(world),
+            _memberships(world),
+            _channels(world),
+            _windows(world),
+            *places,
+            _accesses(world),
+        ):
             for row in rows:
                 session.add(row)
                 # One by one: the models name their foreign keys, not their relationships.
@@ -154,6 +163,22 @@ def _channels(world: World) -> Iterator[Base]:
             kind="webhook",
             settings={"url": "https://receiver.example/alerts"},
             sealed=channel_secrets.seal(SECRET, {"secrets": [CHANNEL_SECRET]}),
+            created_by=admin,
+        )
+
+
+def _windows(world: World) -> Iterator[Base]:
+    for org, admin in ((world.a, world.ann), (world.b, world.bob)):
+        yield tables.AlertWindow(
+            org_id=org,
+            id=world.windows[org],
+            name="Nights of nobody",
+            kind="QUIET_HOURS",
+            matchers={"cohort": ["nobody"]},
+            timezone="Europe/Vienna",
+            weekdays=[1, 2, 3, 4, 5, 6, 7],
+            from_time=time(22),
+            to_time=time(6),
             created_by=admin,
         )
 
@@ -222,13 +247,22 @@ def _place(named: tuple[str, Place, UUID, UUID]) -> Iterator[Base]:
     )
     yield tables.OtlpMapping(**within, id=uuid4(), rules={}, created_by=user)
     yield from _exclusions(within, user, place.window)
-    yield from _calm(place, name, user)
+    yield _silence(place, user)
+    yield from _routes(place, name, user)
     yield tables.AgentExecution(**within, id=place.execution, agent_id=1, phase="DISCOVER", queued_by=user)
     yield from _costs(within)
     yield evidence(place, user, id=place.evidence)
     yield evidence(place, other, id=place.in_review, source="survey", escalation_status="IN_REVIEW")
     yield assumption(place)
     yield from findings(place)
+    yield tables.AlertNotice(
+        **within,
+        kind="COHORT_SILENT",
+        cohort="mainstream",
+        opened_at=HOUR,
+        ended_at=HOUR,
+        detail={"last": HOUR.isoformat(), "missed": 3.0, "needed": 3.0, "over": "published again"},
+    )
     yield from _machinery(within)
     yield from _limits(within, place.key)
 
@@ -264,29 +298,33 @@ def _exclusions(within: dict[str, UUID], user: UUID, window: UUID) -> Iterator[B
     yield tables.HolidayCalendar(**within, id=uuid4(), holidays=[christmas], created_by=user)
 
 
-def _calm(place: Place, name: str, user: UUID) -> Iterator[Base]:
-    """They stand, and no alert that a test raises is about what they hold."""
-    nobodys = {"project_id": [str(place.project)], "cohort": ["nobody"]}
+def _routes(place: Place, name: str, user: UUID) -> Iterator[Base]:
+    """One that tells a channel of its own: that of all of the organisation may be removed."""
+    org, channel = {"org_id": place.org}, uuid4()
+    yield tables.AlertChannel(
+        **org, id=channel, name=f"team {name}", kind="kafka", settings={}, created_by=user
+    )
+    yield tables.AlertRoute(
+        **org,
+        id=place.route,
+        name=f"Reports of {name}",
+        position=10,
+        matchers={"project_id": [str(place.project)]},
+        created_by=user,
+    )
+    yield tables.AlertRouteChannel(**org, route_id=place.route, channel_id=channel, role="notify")
+
+
+def _silence(place: Place, user: UUID) -> Base:
+    """It stands, and no alert that a test raises is about what it holds."""
     now = datetime.now(UTC)
-    yield tables.AlertSilence(
+    return tables.AlertSilence(
         org_id=place.org,
         id=place.silence,
-        matchers=nobodys,
+        matchers={"project_id": [str(place.project)], "cohort": ["nobody"]},
         starts_at=now,
         ends_at=now + timedelta(days=30),
         reason="nobody is known to be slow",
-        created_by=user,
-    )
-    yield tables.AlertWindow(
-        org_id=place.org,
-        id=place.quiet,
-        name=f"Nights of {name}",
-        kind="QUIET_HOURS",
-        matchers=nobodys,
-        timezone="Europe/Vienna",
-        weekdays=[1, 2, 3, 4, 5, 6, 7],
-        from_time=time(22),
-        to_time=time(6),
         created_by=user,
     )
 

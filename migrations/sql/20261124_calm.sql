@@ -61,7 +61,7 @@ CREATE TABLE alert_window (
     CONSTRAINT ck_alert_window_name_length CHECK (char_length(name) BETWEEN 1 AND 100),
     CONSTRAINT ck_alert_window_timezone_length CHECK (char_length(timezone) BETWEEN 1 AND 100),
     CONSTRAINT ck_alert_window_weekdays CHECK (
-        array_ndims(weekdays) = 1 AND cardinality(weekdays) <= 7 AND weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]),
+        array_ndims(weekdays) = 1 AND cardinality(weekdays) BETWEEN 1 AND 7 AND weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]),
     CONSTRAINT ck_alert_window_from_time CHECK (from_time < '24:00' AND extract(second FROM from_time) = 0),
     CONSTRAINT ck_alert_window_to_time CHECK (to_time < '24:00' AND extract(second FROM to_time) = 0),
     CONSTRAINT ck_alert_window_days CHECK (
@@ -70,36 +70,52 @@ CREATE TABLE alert_window (
 );
 CREATE UNIQUE INDEX uq_alert_window_live_name ON alert_window (org_id, lower(name)) WHERE removed_at IS NULL;
 
--- Whether a silence can still hold anything, and is about projects that are there; who may make it, the policies say.
+-- Matchers name projects that are there. After the policies: who may not write is not told what there is.
+CREATE FUNCTION public.guard_matched() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown uuid;
+BEGIN
+    SELECT named.id INTO unknown FROM unnest(public.matched_projects(NEW.matchers)) AS named (id)
+    WHERE NOT EXISTS (SELECT FROM public.project AS p WHERE p.org_id = NEW.org_id AND p.id = named.id) LIMIT 1;
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'there is no project %', unknown USING ERRCODE = 'AG038';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER guard_matched AFTER INSERT ON public.alert_silence
+FOR EACH ROW EXECUTE FUNCTION public.guard_matched();
+CREATE TRIGGER guard_matched AFTER INSERT OR UPDATE OF matchers ON public.alert_window
+FOR EACH ROW EXECUTE FUNCTION public.guard_matched();
+
+-- A silence that has ended already, or begins in years, is a slip.
 CREATE FUNCTION public.guard_silence() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
-    named uuid[] := public.matched_projects(NEW.matchers);
 BEGIN
     IF NEW.ends_at <= moment THEN
         RAISE EXCEPTION 'it would have ended already: send a time from now on' USING ERRCODE = 'AG040';
     ELSIF NEW.starts_at > moment + interval '8784 hours' THEN
         RAISE EXCEPTION 'it would begin too late' USING ERRCODE = '23514', CONSTRAINT = 'ck_alert_silence_soon';
-    ELSIF EXISTS (SELECT FROM unnest(named) AS asked (id) WHERE NOT EXISTS (
-        SELECT FROM public.project AS p WHERE p.org_id = NEW.org_id AND p.id = asked.id))
-    THEN
-        RAISE EXCEPTION 'there is no such project' USING ERRCODE = '23503', CONSTRAINT = 'fk_alert_silence_project';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END
 $$;
-CREATE TRIGGER guard_silence BEFORE INSERT ON public.alert_silence
+CREATE TRIGGER guard_silence AFTER INSERT ON public.alert_silence
 FOR EACH ROW EXECUTE FUNCTION public.guard_silence();
 
 -- It ends now, by whoever asks; what has ended stays as it ended.
 CREATE FUNCTION public.end_silence() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
 BEGIN
     NEW.ended_at := OLD.ended_at;
     NEW.ended_by := OLD.ended_by;
-    IF OLD.ended_at IS NULL AND OLD.ends_at > clock_timestamp() THEN
-        NEW.ended_at := clock_timestamp();
+    IF OLD.ended_at IS NULL AND OLD.ends_at > moment THEN
+        NEW.ended_at := moment;
         NEW.ended_by := auth.uid();
     END IF;
     RETURN NEW;
@@ -136,6 +152,6 @@ FOR EACH ROW EXECUTE FUNCTION public.limit_calm('500');
 CREATE TRIGGER limit_calm AFTER INSERT ON public.alert_window
 FOR EACH ROW EXECUTE FUNCTION public.limit_calm('100');
 
-REVOKE ALL ON FUNCTION public.matched_projects(jsonb), public.guard_silence(), public.end_silence(),
+REVOKE ALL ON FUNCTION public.matched_projects(jsonb), public.guard_matched(), public.guard_silence(), public.end_silence(),
     public.limit_calm() FROM PUBLIC;
 SET LOCAL row_security = off;

@@ -24,7 +24,6 @@ WINDOW_ORDERS: Orders = {
     "created_at": (AlertWindow.created_at, AlertWindow.id),
     "name": (AlertWindow.name, AlertWindow.id),
 }
-_ENDS = func.coalesce(AlertSilence.ended_at, AlertSilence.ends_at)
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,19 @@ async def windows(session: AsyncSession, org_id: UUID, part: Slice) -> list[Aler
 
 async def window(session: AsyncSession, org_id: UUID, window_id: UUID) -> AlertWindow | None:
     """Return the window, if it is there and within sight."""
-    return (await session.scalars(_windows(org_id).where(AlertWindow.id == window_id))).one_or_none()
+    found = await session.scalars(_windows(org_id).where(AlertWindow.id == window_id))
+    return found.one_or_none()
 
 
 async def holding(session: AsyncSession, org_id: UUID, at: datetime) -> tuple[list[Silence], list[Window]]:
     """Return what holds at `at`, or may later, as far as the caller sees it: `storage.calm`, for people."""
-    live = _silences(org_id).where(_ENDS > at)
-    found = [calm.silence(row._mapping) for row in await session.execute(live)]  # noqa: SLF001  # SQLAlchemy's own name
+    live = _silences(org_id).where(func.coalesce(AlertSilence.ended_at, AlertSilence.ends_at) > at)
     standing = select(*AlertWindow.__table__.columns).where(
         AlertWindow.org_id == org_id, AlertWindow.removed_at.is_(None)
     )
-    rows = [row._mapping for row in await session.execute(standing)]  # noqa: SLF001
-    return found, list(calm.usable(rows))  # type: ignore[arg-type]
+    silences = [calm.silence(dict(row)) for row in (await session.execute(live)).mappings()]
+    windows = [dict(row) for row in (await session.execute(standing)).mappings()]
+    return silences, list(calm.usable(windows))
 
 
 def _silences(org_id: UUID) -> Select[Any]:
@@ -78,13 +78,14 @@ def _silences(org_id: UUID) -> Select[Any]:
     return select(*columns, _state().label("state")).where(AlertSilence.org_id == org_id)
 
 
-def _windows(org_id: UUID) -> Select[tuple[AlertWindow]]:
+def _windows(org_id: UUID) -> Select[Any]:
     return select(AlertWindow).where(AlertWindow.org_id == org_id, AlertWindow.removed_at.is_(None))
 
 
 def _state() -> Case[str]:
+    ends = func.coalesce(AlertSilence.ended_at, AlertSilence.ends_at)
     return case(
-        (_ENDS <= func.now(), "ended"),
-        (AlertSilence.starts_at > func.now(), "pending"),
+        (ends <= func.clock_timestamp(), "ended"),
+        (AlertSilence.starts_at > func.clock_timestamp(), "pending"),
         else_="active",
     )

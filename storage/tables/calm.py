@@ -67,7 +67,7 @@ class AlertWindow(Base):
         length("name", 1, 100),
         length("timezone", 1, 100),
         CheckConstraint(
-            "array_ndims(weekdays) = 1 AND cardinality(weekdays) <= 7"
+            "array_ndims(weekdays) = 1 AND cardinality(weekdays) BETWEEN 1 AND 7"
             " AND weekdays <@ '{1,2,3,4,5,6,7}'::smallint[]",
             name="weekdays",
         ),

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from storage.tables import Base
+from tests.migrations import values_calm, values_routes
 from tests.undone import undone
 from tests.world import World
 
@@ -92,6 +93,8 @@ def used(read: str, wrote: str, cost: str) -> str:
 
 # By constraint: what an UPDATE may set and what not.
 CHECKS: dict[str, tuple[list[str], list[str]]] = {
+    **values_calm.CHECKS,
+    **values_routes.CHECKS,
     "ck_organization_name_length": lengths("name", 3, 100),
     "ck_organization_slug_format": (
         ["slug = 'a'", "slug = '9'", "slug = 'acme-corp'", "slug = 'a-1-b'"],
@@ -629,6 +632,25 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "uq_invitation_pending": (
         copied("invitation", id=NEW_ID, email="upper(t.email)"),
         copied("invitation", id=NEW_ID, revoked_at="now()"),
+    ),
+    "uq_alert_window_live_name": (
+        copied("alert_window", id=NEW_ID, name="upper(t.name)"),
+        copied("alert_window", id=NEW_ID, removed_at="now()"),
+    ),
+    "uq_alert_route_name": (
+        copied("alert_route", id=NEW_ID, is_default="false", name="upper(t.name)"),
+        copied(
+            "alert_route",
+            id=NEW_ID,
+            is_default="false",
+            position="1",
+            created_by=SOMEBODY,
+            name="'x' || t.name",
+        ),
+    ),
+    "uq_alert_route_default": (
+        copied("alert_route", id=NEW_ID, name="'x' || t.name"),
+        "UPDATE alert_route SET is_default = false",
     ),
     "uq_workspace_org_id_name": (
         "UPDATE workspace SET name = 'Team a1' WHERE name = 'Team a2'",

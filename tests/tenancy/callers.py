@@ -65,6 +65,7 @@ class Callers:
             "member": self.world.vic if in_a else self.world.sam,
             "granted": self.world.cem if in_a else self.world.bob,
             "invitation": self.invitations[there.org],
+            "quiet": self.world.windows[there.org],
             "channel": self.world.channels[there.org],
         }
         return {**{name: str(value) for name, value in found.items()}, "tag": "vrc_gate_submission"}

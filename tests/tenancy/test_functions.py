@@ -70,6 +70,7 @@ EXECUTE = {
         "forget_recipient()",
     },
     "augentis_api": GATES
+    | {"are_matchers(jsonb)"}
     | {"claim_execution(uuid,uuid,uuid)", "matched_projects(jsonb)"}
     | RUN
     | {ERASE}
@@ -88,6 +89,7 @@ EXECUTE = {
     "augentis_operator": {
         *CATALOGUE,
         "guard_price()",
+        *("are_matchers(jsonb)", "make_default_route()"),
         *("auth.create_organization(text,text,text)", "auth.find_member(text,text)"),
         *("auth.set_tier(text,text)", "auth.find_organization(text)", "auth.find_user(text)"),
     },

@@ -30,6 +30,7 @@ OF_A_PROJECT = {
     "telemetry": "project_id",
     "divergence_report": "project_id",
     "report_event": "project_id",
+    "alert_notice": "project_id",
     "cascade_analysis": "project_id",
     "detector_state": "project_id",
     "partial": "project_id",
@@ -48,6 +49,8 @@ OF_AN_ORGANISATION = {
     "organization": "id",
     "alert_window": "org_id",
     "alert_channel": "org_id",
+    "alert_route": "org_id",
+    "alert_route_channel": "org_id",
 }
 OF_PEOPLE = {"app_user"}
 # The same for every member and key (tests/rules/test_executions.py).

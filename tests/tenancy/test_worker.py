@@ -22,6 +22,8 @@ READS = {
     "holiday_calendar",
     "agent_execution",
     "alert_channel",
+    "alert_route",
+    "alert_route_channel",
     "cost_pending",
     "evidence",
 }

@@ -46,7 +46,8 @@ INSERTS = {
                                (org_id, id, project_id, starts_at, ends_at, kind, reason, created_by)
                            VALUES (:org, gen_random_uuid(), :project, '2026-11-02Z', '2026-11-03Z',
                                    'MIGRATION', 'to another region', :user)""",
-    "alert_silence": """INSERT INTO alert_silence (org_id, id, matchers, starts_at, ends_at, reason, created_by)
+    "alert_silence": """INSERT INTO alert_silence
+                            (org_id, id, matchers, starts_at, ends_at, reason, created_by)
                         VALUES (:org, gen_random_uuid(), jsonb_build_object('project_id',
                                     jsonb_build_array(CAST(CAST(:project AS uuid) AS text))),
                                 now(), now() + interval '1 hour', 'we move the database', :user)""",
@@ -73,6 +74,11 @@ INSERTS = {
                      VALUES (:org, gen_random_uuid(), 'other@people.example', 'ADMIN', :user, now())""",
     "alert_channel": """INSERT INTO alert_channel (org_id, id, name, kind, settings, created_by)
                         VALUES (:org, gen_random_uuid(), 'everything', 'kafka', '{}', :user)""",
+    "alert_route": """INSERT INTO alert_route (org_id, id, name, matchers, created_by)
+                      VALUES (:org, gen_random_uuid(), 'Another', jsonb_build_object('project_id',
+                                  jsonb_build_array(CAST(CAST(:project AS uuid) AS text))), :user)""",
+    "alert_route_channel": """INSERT INTO alert_route_channel (org_id, route_id, channel_id, role)
+                              VALUES (:org, :route, :channel, 'escalate')""",
     "report_event": """INSERT INTO report_event (org_id, project_id, report_id, body)
                        VALUES (:org, :project, :report, '{"text": "we know"}')""",
     "idempotency_key": """INSERT INTO idempotency_key (org_id, actor_id, key, request_sha256)
@@ -99,6 +105,7 @@ UPDATES = {
     "agent_execution": "UPDATE agent_execution SET status = 'RUNNING'"
     " WHERE org_id = :org AND project_id = :project",
     "alert_channel": "UPDATE alert_channel SET name = 'Renamed' WHERE org_id = :org",
+    "alert_route": "UPDATE alert_route SET name = 'Renamed' WHERE org_id = :org AND id = :route",
     "phase_gate_decision": "UPDATE phase_gate_decision SET override_reason = 'we know better'"
     " WHERE org_id = :org AND project_id = :project",
     "evidence": "UPDATE evidence SET escalation_status = 'IN_REVIEW'"
@@ -109,6 +116,8 @@ UPDATES = {
 }
 DELETES = {
     "tag": "DELETE FROM tag WHERE org_id = :org AND artifact_id = :artifact",
+    "alert_route": "DELETE FROM alert_route WHERE org_id = :org AND id = :route",
+    "alert_route_channel": "DELETE FROM alert_route_channel WHERE org_id = :org AND route_id = :route",
     "project_access": "DELETE FROM project_access WHERE org_id = :org AND project_id = :project",
 }
 # Where a role in the project counts.
@@ -166,6 +175,11 @@ ALLOWED = {
     ("project_access", "delete"): ADMINS,
     ("alert_channel", "insert"): ADMINS_OF_ALL,
     ("alert_channel", "update"): ADMINS_OF_ALL,
+    ("alert_route", "insert"): ADMINS_OF_ALL,
+    ("alert_route", "update"): ADMINS_OF_ALL,
+    ("alert_route", "delete"): ADMINS_OF_ALL,
+    ("alert_route_channel", "insert"): ADMINS_OF_ALL,
+    ("alert_route_channel", "delete"): ADMINS_OF_ALL,
     ("organization", "update"): ADMINS_OF_ALL,
     ("organization_members", "update"): ADMINS_OF_ALL,
     ("invitation", "insert"): ADMINS_OF_ALL,
@@ -221,6 +235,8 @@ def _named_in(statement: str, world: World, place: Place, claims: AnyClaims | No
         "other": place.other,
         "evidence": place.evidence,
         "report": place.report,
+        "route": place.route,
+        "channel": world.channels[place.org],
         "user": claims.user_id if isinstance(claims, Claims) else world.ann,
         "admin": world.ann if in_a else world.bob,
         "member": world.vic if in_a else world.sam,
