@@ -4,6 +4,7 @@ from client.api import Client
 from client.errors import ApiError
 from client.records import (
     AffectedArtifact,
+    AlertNotice,
     Artifact,
     ArtifactBacktest,
     ArtifactCascade,
@@ -40,6 +41,7 @@ from client.records import (
 
 __all__ = [
     "AffectedArtifact",
+    "AlertNotice",
     "ApiError",
     "Artifact",
     "ArtifactBacktest",

@@ -11,6 +11,7 @@ from client.findings import Findings
 from client.gates import Gates
 from client.handling import Handling
 from client.letters import Letters
+from client.notices import Notices
 from client.people import People
 from client.products import Products
 
@@ -23,6 +24,7 @@ class Client(
     Products,
     People,
     Letters,
+    Notices,
     Exclusions,
     Agents,
     Costs,

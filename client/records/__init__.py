@@ -30,6 +30,7 @@ from client.records.gates import (
     Indicator,
 )
 from client.records.letters import DeadLetter
+from client.records.notices import AlertNotice
 from client.records.people import (
     AlarmBudget,
     Invitation,
@@ -60,6 +61,7 @@ __all__ = [
     "AgentExecution",
     "AgentTool",
     "AlarmBudget",
+    "AlertNotice",
     "Artifact",
     "ArtifactBacktest",
     "ArtifactCascade",
