@@ -70,6 +70,7 @@ from api.schemas.keys import (
 )
 from api.schemas.letters import DeadLetter
 from api.schemas.mapping import OtlpMapping
+from api.schemas.notices import AlertNotice
 from api.schemas.people import (
     AlarmBudget,
     Invitation,
@@ -103,6 +104,7 @@ __all__ = [
     "AlarmBudget",
     "AlertChannel",
     "AlertChannelChange",
+    "AlertNotice",
     "AlertRoute",
     "AlertRouteChange",
     "AlertSilence",
