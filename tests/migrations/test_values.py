@@ -586,6 +586,7 @@ def copied(table: str, **changes: str) -> str:
 
 
 NEW_ID = "gen_random_uuid()"
+NOT_THE_DEFAULT = {"id": NEW_ID, "is_default": "false", "position": "1", "created_by": SOMEBODY}
 
 # By constraint: what would make two rows alike, and what only seems to.
 UNIQUES: dict[str, tuple[str, str]] = {
@@ -638,19 +639,12 @@ UNIQUES: dict[str, tuple[str, str]] = {
         copied("alert_window", id=NEW_ID, removed_at="now()"),
     ),
     "uq_alert_route_name": (
-        copied("alert_route", id=NEW_ID, is_default="false", name="upper(t.name)"),
-        copied(
-            "alert_route",
-            id=NEW_ID,
-            is_default="false",
-            position="1",
-            created_by=SOMEBODY,
-            name="'x' || t.name",
-        ),
+        copied("alert_route", **NOT_THE_DEFAULT, name="upper(t.name)"),
+        copied("alert_route", **NOT_THE_DEFAULT, name="'x' || t.name"),
     ),
     "uq_alert_route_default": (
         copied("alert_route", id=NEW_ID, name="'x' || t.name"),
-        "UPDATE alert_route SET is_default = false",
+        copied("alert_route", **NOT_THE_DEFAULT, name="'x' || t.name"),
     ),
     "uq_workspace_org_id_name": (
         "UPDATE workspace SET name = 'Team a1' WHERE name = 'Team a2'",
