@@ -6,6 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
+from socket import socket
 from uuid import UUID
 
 import httpx
@@ -84,24 +85,17 @@ class MailSender:
 
     async def _connected(self, server: SmtpServer) -> SMTP:
         """Return a session with the server: over TLS, but where nothing leaves this machine."""
+        smtp = SMTP(
+            hostname=server.host,
+            timeout=self._seconds,
+            use_tls=server.tls,
+            tls_context=self._tls,
+            username=server.username,
+            password=server.password if server.username else None,
+            local_hostname=self._sender.rpartition("@")[2],
+        )
         sock = await connected(self._guard, server.host, server.port, self._seconds)
-        try:
-            stays = ip_address(sock.getpeername()[0]).is_loopback
-            smtp = SMTP(
-                hostname=server.host,
-                sock=sock,
-                timeout=self._seconds,
-                use_tls=server.tls,
-                start_tls=False if server.tls else (None if stays else True),
-                tls_context=self._tls,
-                username=server.username,
-                password=server.password if server.username else None,
-                local_hostname=self._sender.rpartition("@")[2],
-            )
-            await smtp.connect()
-        except BaseException:
-            sock.close()
-            raise
+        await smtp.connect(sock=sock, start_tls=_start_tls(server, sock))
         return smtp
 
     async def _sent(self, smtp: SMTP, addresses: Sequence[str], body: bytes) -> Refusals:
@@ -134,6 +128,17 @@ class MailSender:
 def _its_own(server: SmtpServer | None) -> Allowed:
     """Allow the operator's own server, wherever it is."""
     return Allowed.of((read(server.host), server.port)) if server else Allowed()
+
+
+def _start_tls(server: SmtpServer, sock: socket) -> bool | None:
+    """Say whether TLS must begin (None: where it is offered) once the connection stands."""
+    if server.tls:
+        return False
+    return None if _stays_here(sock) else True
+
+
+def _stays_here(sock: socket) -> bool:
+    return ip_address(sock.getpeername()[0]).is_loopback
 
 
 def _addresses(parcel: Parcel) -> list[str]:
