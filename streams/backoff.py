@@ -59,7 +59,8 @@ class Circuit:
         """Return the circuit after deliveries that went out together; one that was accepted closes it."""
         if accepted or not failed:
             return self if not accepted else replace(self, failures=0)
-        return replace(self, failures=self.failures + failed)
+        # What went out together is one look at the receiver: it opens the circuit, and no more than that.
+        return replace(self, failures=min(self.failures + failed, max(self.failures + 1, TRIES)))
 
     def open_for(self, chance: float) -> timedelta | None:
         """Return how long nothing is tried: from half of what doubles to all of it; None: it is closed."""
