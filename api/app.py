@@ -21,6 +21,7 @@ from api.routes import (
     cascade,
     channels,
     costs,
+    deliveries,
     evidence,
     exclusions,
     executions,
@@ -58,7 +59,7 @@ _ROUTES = (
     *(mapping, telemetry, series),
     *(agents, executions, running),
     *(reports, handling, incidents, notices, exclusions, holidays),
-    *(channels, routes),
+    *(channels, routes, deliveries),
     *(silences, windows),
     *(costs, me, organization, members, invitations, keys, letters, audit, sessions, health, wellknown),
 )

@@ -45,6 +45,8 @@ _OURS: Mapping[str, Kind] = {
     "AG040": problems.INVALID,
     "AG035": problems.CHANNEL_LIMIT,
     "AG036": problems.CONFLICT,
+    "AG041": problems.CHANNEL_DISABLED,
+    "AG042": problems.DELIVERY_STEP,
 }
 # Of these, what concerns one field of the body.
 _OF_A_FIELD: Mapping[str, str] = {

@@ -4,6 +4,7 @@ from client.api import Client
 from client.errors import ApiError
 from client.records import (
     AffectedArtifact,
+    AlertDelivery,
     AlertNotice,
     Artifact,
     ArtifactBacktest,
@@ -41,6 +42,7 @@ from client.records import (
 
 __all__ = [
     "AffectedArtifact",
+    "AlertDelivery",
     "AlertNotice",
     "ApiError",
     "Artifact",

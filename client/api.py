@@ -5,6 +5,7 @@ from client.agents import Agents
 from client.artifacts import Artifacts
 from client.audit import Audit
 from client.costs import Costs
+from client.deliveries import Deliveries
 from client.evidence import EvidencePieces
 from client.exclusions import Exclusions
 from client.findings import Findings
@@ -25,6 +26,7 @@ class Client(
     People,
     Letters,
     Notices,
+    Deliveries,
     Exclusions,
     Agents,
     Costs,

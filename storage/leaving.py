@@ -17,6 +17,7 @@ NOT_EXPORTED: Mapping[str, str] = {
     "outbox": "what waits to be sent; refused samples in it are sealed",
     "batch_seen": "ids of batches, to know a resend",
     "alert_due": "when alerts are looked at next",
+    "alert_lane": "when a channel is looked at next",
     "audit_pending": "what an open transaction has yet to link; empty in between",
     "organization_tombstone": "what is left of an organisation that is deleted",
 }

@@ -37,6 +37,7 @@ class Place:
     other: UUID = field(default_factory=uuid4)
     assumption: UUID = field(default_factory=uuid4)
     report: UUID = field(default_factory=uuid4)
+    delivery: UUID = field(default_factory=uuid4)
     key: UUID = field(default_factory=uuid4)
     window: UUID = field(default_factory=uuid4)
     silence: UUID = field(default_factory=uuid4)
@@ -119,6 +120,7 @@ async def build(database: Database) -> World:
             _channels(world),
             _windows(world),
             *places,
+            _deliveries(world),
             _accesses(world),
         ):
             for row in rows:
@@ -164,6 +166,26 @@ def _channels(world: World) -> Iterator[Base]:
             settings={"url": "https://receiver.example/alerts"},
             sealed=channel_secrets.seal(SECRET, {"secrets": [CHANNEL_SECRET]}),
             created_by=admin,
+        )
+        yield tables.AlertLane(org_id=org, channel_id=world.channels[org])
+
+
+def _deliveries(world: World) -> Iterator[Base]:
+    for place in world.places.values():
+        yield tables.AlertDelivery(
+            org_id=place.org,
+            id=place.delivery,
+            channel_id=world.channels[place.org],
+            project_id=place.project,
+            report_id=place.report,
+            thread_id=place.report,
+            sequence=1,
+            kind="detected",
+            body=b"{}",
+            headers={},
+            status="DEAD",
+            attempts=12,
+            last_error="given up after 12 attempts: status 503",
         )
 
 

@@ -11,6 +11,7 @@ from client.records.agents import (
 from client.records.audit import AuditEntry
 from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.costs import Cost, CostPage, CostSums
+from client.records.deliveries import AlertDelivery
 from client.records.evidence import Evidence, EvidenceLadder, EvidenceRung
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
@@ -61,6 +62,7 @@ __all__ = [
     "AgentExecution",
     "AgentTool",
     "AlarmBudget",
+    "AlertDelivery",
     "AlertNotice",
     "Artifact",
     "ArtifactBacktest",

@@ -217,6 +217,7 @@ CREATE POLICY members_read ON alert_delivery FOR SELECT TO augentis_api USING (
     AND (project_id IS NOT NULL OR (SELECT auth.my_role()) = 'ADMIN'));
 CREATE POLICY org_of_token ON alert_delivery AS RESTRICTIVE TO augentis_api
 USING (org_id = (SELECT auth.org_id())) WITH CHECK (org_id = (SELECT auth.org_id()));
+CREATE POLICY people_only ON alert_delivery AS RESTRICTIVE TO augentis_api USING ((SELECT auth.uid()) IS NOT NULL);
 CREATE POLICY confined ON alert_delivery AS RESTRICTIVE TO augentis_api USING (
     (SELECT auth.confined_to()) IS NULL OR project_id = ANY ((SELECT auth.confined_to())::uuid[]));
 

@@ -33,8 +33,9 @@ class AlertDelivery(Base):
 
     Of a thread (what its messages are about) the first that waits is the head: it alone has a
     `next_attempt_at`. `body` is what is sent, to the byte, and gone when it was; a test's is made as it is
-    sent. `pending_since` is when it was written, or sent again by somebody. `project_id` is NULL for what is
-    about several projects, or none. `sequence` grows within a channel, not without gaps.
+    sent. The API's role sees neither it nor the headers. `pending_since` is when it was written, or sent
+    again by somebody. `project_id` is NULL for what is about several projects, or none. `sequence` grows
+    within a channel, not without gaps.
     """
 
     __tablename__ = "alert_delivery"
@@ -108,8 +109,8 @@ class AlertDelivery(Base):
     thread_id: Mapped[UUID]
     sequence: Mapped[int] = mapped_column(BigInteger)
     kind: Mapped[str]
-    body: Mapped[bytes | None]
-    headers: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    body: Mapped[bytes | None] = mapped_column(deferred=True)
+    headers: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"), deferred=True)
     status: Mapped[str] = mapped_column(server_default=text("'PENDING'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_attempt_at: Mapped[datetime | None]

@@ -218,6 +218,11 @@ ROUTES = {
     "POST /v1/divergence-reports/{report_id}/comments": _comments({"text": "we know"}),
     "GET /v1/divergence-reports/{report_id}/timeline": _reads_people(*_HIDDEN),
     "GET /v1/incidents": _reads(*_LIST),
+    "POST /v1/alert-channels/{channel_id}/test": _administers_all(),
+    "GET /v1/alert-deliveries": _reads_people(*_OWN_LIST),
+    "GET /v1/alert-deliveries/{delivery_id}": _reads_people(*_HIDDEN),
+    "POST /v1/alert-deliveries/{delivery_id}/replay": _administers(),
+    "GET /v1/divergence-reports/{report_id}/deliveries": _reads_people(*_HIDDEN),
     "GET /v1/alert-notices": _reads(*_LIST),
     "GET /v1/agents": _reads(*_LIST),
     "GET /v1/agents/{agent_id}": _reads(*_LIST),
@@ -279,6 +284,7 @@ IDS = {
     "assumption_id": "assumption",
     "report_id": "report",
     "exclusion_id": "window",
+    "route_id": "route",
     "silence_id": "silence",
     "window_id": "quiet",
     "execution_id": "execution",
@@ -289,6 +295,7 @@ IDS = {
     "user_id": "member",
     "invitation_id": "invitation",
     "channel_id": "channel",
+    "delivery_id": "delivery",
     "tag_name": "tag",
 }
 

@@ -53,6 +53,11 @@ DISPATCH = {
 TEXTS = {
     *("auth.audit_text(audit_log)", "auth.audit_link_text(audit_link)", "auth.audit_client_text(text,text)"),
 }
+LANES = {
+    *("take_places(uuid,uuid,integer)", "promote_heads(uuid,uuid,uuid[])"),
+    "revive_deliveries(uuid,uuid[])",
+}
+ASKED = {"replay_delivery(uuid)", "test_channel(uuid)"}
 TOLD = "auth.audit_is_told(date)"
 EXECUTE = {
     "augentis_dispatcher": {
@@ -78,8 +83,9 @@ EXECUTE = {
     | RIGHTS
     | SIGN_IN
     | LADDER
+    | ASKED
     | TEXTS,
-    "augentis_worker": {"auth.drop_audit_links()", FORGET} | MONTHS,
+    "augentis_worker": {"auth.drop_audit_links()", FORGET} | MONTHS | LANES,
     "augentis_member_reader": {
         *RUN,
         "limit_calm()",
@@ -106,6 +112,10 @@ EXECUTE = {
         *(*TEXTS, "auth.audit_next(audit_link,audit_pending)", "auth.audit_link()", TOLD),
     },
     "augentis_chronicler": {"auth.claims()", "auth.uid()", "tell_of_report()"},
+    "augentis_postmaster": {
+        *("auth.org_id()", "auth.my_role()", "auth.workspace_id()", "auth.confined_to()"),
+        *("wake_lane()", *LANES, *ASKED),
+    },
     "augentis_herald": {"alert_of_report()", "alerts_due_again(uuid)", "alert_again()"},
     "augentis_redactor": {"auth.erase_personal(uuid)", "auth.drop_audit_links()"},
 }

@@ -31,6 +31,7 @@ OF_A_PROJECT = {
     "divergence_report": "project_id",
     "report_event": "project_id",
     "alert_notice": "project_id",
+    "alert_delivery": "project_id",
     "cascade_analysis": "project_id",
     "detector_state": "project_id",
     "partial": "project_id",
@@ -60,12 +61,13 @@ OF_ONESELF = {"idempotency_key"}
 # tests/tenancy/test_audit.py and test_letters.py say more of them.
 OF_THE_LOG = {"audit_log", "audit_link", "audit_checkpoint", "dead_letter"}
 # What a machine's key shows; the rest is people's.
-OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key", "report_event", "alert_silence"}
+OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key", "report_event", "alert_silence", "alert_delivery"}
 NOT_FOR_THE_API = {
     "partition_ledger",
     "batch_seen",
     "project_watermark",
     "outbox",
+    "alert_lane",
     "otlp_series",
     "otlp_point",
     "series_count",

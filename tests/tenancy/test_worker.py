@@ -28,6 +28,8 @@ READS = {
     "evidence",
 }
 WRITES = {
+    "alert_delivery",
+    "alert_lane",
     "cost_tracking",
     "audit_head",
     "partition_ledger",
@@ -49,6 +51,7 @@ WRITES = {
 }
 APPENDS = {"batch_seen", "audit_checkpoint"}
 DELETES = {
+    "alert_delivery",
     "cost_tracking",
     "cost_pending",
     "partition_ledger",
@@ -61,8 +64,8 @@ DELETES = {
     "otlp_point",
     "telemetry",
 }
-# Of these some columns are people's (ADR 0025): one of the worker's.
-PEOPLES = {"divergence_report": "status"}
+# Of these some columns are people's (ADR 0025), or nobody's to change: one of the worker's.
+PEOPLES = {"divergence_report": "status", "alert_delivery": "status"}
 EVERY = sorted(Base.metadata.tables)
 
 
