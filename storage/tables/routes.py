@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, Version, length, one_of, within_org
+from storage.tables.base import Base, CreatedAt, IdKey, OrgKey, length, one_of, within_org
 
 GROUPINGS = ("incident", "report")
 COSMETICS = ("digest", "at_once", "never")
@@ -68,7 +68,7 @@ class AlertRoute(Base):
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
-    version: Mapped[Version]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
 
 class AlertRouteChannel(Base):
