@@ -43,7 +43,8 @@ class ArtifactVersion:
 class Course:
     """What became of a report so far; `at` is when this is told.
 
-    `before` is the classification that was told last. `resolution` and `resolved_at` are those of the report.
+    `before` is the classification that was told last. `resolution` and `resolved_at` are those of the report;
+    of a person's, `resolved_by` and `why` are who and what they said.
     """
 
     at: datetime
@@ -52,6 +53,8 @@ class Course:
     resolved_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
+    resolved_by: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
