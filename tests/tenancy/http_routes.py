@@ -156,11 +156,16 @@ ROUTES = {
     "DELETE /v1/projects/{project_id}/exclusions/{exclusion_id}": _edits(),
     "GET /v1/alert-routes": _reads_people(*_OWN_LIST),
     "POST /v1/alert-routes": _administers_all(
-        {"name": "Another", "matchers": {"project_id": ["{project}"]}, "notify": ["{channel}"]},
+        {
+            "name": "Another",
+            "matchers": {"project_id": ["{project}"]},
+            "notify": ["{channel}"],
+            "escalate_after": "30m",
+        },
         *(UNKNOWN, LOW, LOW),
     ),
     "GET /v1/alert-routes/{route_id}": _reads_people(*_HIDDEN),
-    "PATCH /v1/alert-routes/{route_id}": _administers_all({"name": "Renamed"}),
+    "PATCH /v1/alert-routes/{route_id}": _administers_all({"name": "Renamed", "escalate_after": "30m"}),
     "DELETE /v1/alert-routes/{route_id}": _administers_all(),
     "GET /v1/divergence-reports/{report_id}/routing": _reads_people(*_HIDDEN),
     "GET /v1/alert-silences": _reads_people(*_OWN_LIST),
