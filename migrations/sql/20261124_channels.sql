@@ -61,9 +61,11 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         changes := NEW.sealed IS DISTINCT FROM OLD.sealed;
         IF NEW.removed_at IS NOT NULL THEN
-            SELECT string_agg(DISTINCT r.name, ', ') INTO routes FROM public.alert_route_channel AS u
-            JOIN public.alert_route AS r ON r.org_id = u.org_id AND r.id = u.route_id
-            WHERE u.org_id = NEW.org_id AND u.channel_id = NEW.id;
+            IF OLD.removed_at IS NULL THEN
+                SELECT string_agg(DISTINCT r.name, ', ') INTO routes FROM public.alert_route_channel AS u
+                JOIN public.alert_route AS r ON r.org_id = u.org_id AND r.id = u.route_id
+                WHERE u.org_id = NEW.org_id AND u.channel_id = NEW.id;
+            END IF;
             IF routes IS NOT NULL THEN
                 RAISE EXCEPTION 'routes tell it: take it out of them first (%)', routes USING ERRCODE = 'AG036';
             END IF;
@@ -103,6 +105,19 @@ FOR EACH ROW EXECUTE FUNCTION public.guard_alert_channel();
 CREATE TRIGGER next_version BEFORE UPDATE ON public.alert_channel
 FOR EACH ROW EXECUTE FUNCTION public.next_version();
 
+-- Of what a route names (20261124_routes.sql): no channel is removed while somebody puts it into one, nor after.
+CREATE FUNCTION public.channel_is_live() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM public.alert_channel AS c
+    WHERE c.org_id = NEW.org_id AND c.id = NEW.channel_id AND c.removed_at IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the channel was removed' USING ERRCODE = 'AG036';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 -- After the row: by then the policies have refused a foreign organisation.
 CREATE FUNCTION public.limit_alert_channels() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -117,26 +132,5 @@ $$;
 CREATE TRIGGER limit_alert_channels AFTER INSERT ON public.alert_channel
 FOR EACH ROW EXECUTE FUNCTION public.limit_alert_channels();
 
--- Whoever is erased is written to no more. Before the row, since the policies ask for the address that it still has.
-CREATE FUNCTION public.forget_recipient() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    UPDATE public.alert_channel AS c
-    SET settings = jsonb_build_object('to', rest.listed),
-        disabled_at = CASE WHEN rest.listed = '[]' THEN coalesce(c.disabled_at, clock_timestamp()) ELSE c.disabled_at END,
-        disabled_reason = CASE WHEN rest.listed = '[]' THEN coalesce(c.disabled_reason, 'its recipients were erased')
-                               ELSE c.disabled_reason END
-    FROM (
-        SELECT k.org_id, k.id, coalesce(jsonb_agg(a.address) FILTER (WHERE lower(a.address) <> lower(OLD.email)), '[]') AS listed
-        FROM public.alert_channel AS k CROSS JOIN LATERAL jsonb_array_elements_text(k.settings -> 'to') AS a (address)
-        GROUP BY k.org_id, k.id
-    ) AS rest
-    WHERE c.org_id = rest.org_id AND c.id = rest.id;
-    RETURN NEW;
-END
-$$;
-CREATE TRIGGER forget_recipient BEFORE UPDATE OF email ON public.app_user
-FOR EACH ROW WHEN (NEW.erased_at IS NOT NULL) EXECUTE FUNCTION public.forget_recipient();
-
-REVOKE ALL ON FUNCTION public.guard_alert_channel(), public.limit_alert_channels(), public.forget_recipient() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.guard_alert_channel(), public.channel_is_live(), public.limit_alert_channels() FROM PUBLIC;
 SET LOCAL row_security = off;

@@ -1,5 +1,5 @@
--- As it was, but for channels: their sealed secrets are told to nobody, and their settings are a person's, since
--- they name who is written to.
+-- As it was, but for channels: their sealed secrets are told to nobody, their settings are a person's, since they
+-- name who is written to, and whoever is erased is named no more.
 SET LOCAL row_security = on;
 
 CREATE OR REPLACE FUNCTION auth.audit() RETURNS trigger
@@ -165,6 +165,56 @@ BEGIN
     )
     SELECT count(*) INTO others FROM gone;
     RETURN clients + others;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION auth.erase_user() RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    who uuid := auth.erased_user();
+    address text;
+    pseudonym text := 'erased-' || who::text || '@invalid.invalid';
+BEGIN
+    -- The lock first: a sign-in that accepts an invitation waits, or is seen.
+    SELECT u.email INTO address FROM public.app_user AS u WHERE u.id = who FOR UPDATE;
+    IF address IS NULL THEN
+        RAISE EXCEPTION 'the claims name nobody who could be erased' USING ERRCODE = '42501';
+    END IF;
+    IF auth.claims() ? 'operates' AND EXISTS (
+        SELECT FROM public.organization_members AS m WHERE m.user_id = who AND m.removed_at IS NULL
+    ) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE public.organization_members AS m SET removed_at = clock_timestamp()
+    WHERE m.user_id = who AND m.removed_at IS NULL;
+    DELETE FROM public.project_access AS a WHERE a.user_id = who;
+    DELETE FROM public.idempotency_key AS k WHERE k.actor_id = who;
+    UPDATE public.invitation AS i
+    SET email = pseudonym,
+        revoked_at = CASE WHEN i.accepted_at IS NULL THEN coalesce(i.revoked_at, clock_timestamp()) END
+    WHERE lower(i.email) = lower(address);
+    -- Nobody writes to them any more; where nobody else is written to, the channel is used no more.
+    UPDATE public.alert_channel AS c
+    SET settings = jsonb_build_object('to', others.listed),
+        disabled_at = CASE others.listed WHEN '[]' THEN coalesce(c.disabled_at, clock_timestamp()) ELSE c.disabled_at END,
+        disabled_reason = CASE others.listed WHEN '[]' THEN coalesce(c.disabled_reason, 'its recipients were erased')
+                                             ELSE c.disabled_reason END
+    FROM (
+        SELECT k.org_id, k.id,
+               coalesce(jsonb_agg(a.listed) FILTER (WHERE lower(a.listed) <> lower(address)), '[]') AS listed
+        FROM public.alert_channel AS k CROSS JOIN LATERAL jsonb_array_elements_text(k.settings -> 'to') AS a (listed)
+        GROUP BY k.org_id, k.id HAVING bool_or(lower(a.listed) = lower(address))
+    ) AS others
+    WHERE c.org_id = others.org_id AND c.id = others.id;
+    -- Twice: as long as the address is known what was told of invitations is found by it, and then there is what
+    -- the log was told just now.
+    PERFORM auth.erase_personal(who);
+    UPDATE public.app_user AS u
+    SET email = pseudonym, full_name = 'Erased user', auth_provider_id = NULL, last_login_at = NULL,
+        erased_at = coalesce(u.erased_at, clock_timestamp())
+    WHERE u.id = who;
+    PERFORM auth.erase_personal(who);
+    RETURN who;
 END
 $$;
 

@@ -83,6 +83,8 @@ CREATE TABLE alert_route_channel (
     CONSTRAINT ck_alert_route_channel_role CHECK (role IN ('notify', 'escalate'))
 );
 CREATE INDEX ix_alert_route_channel_channel ON alert_route_channel (org_id, channel_id);
+CREATE TRIGGER channel_is_live AFTER INSERT OR UPDATE ON public.alert_route_channel
+FOR EACH ROW EXECUTE FUNCTION public.channel_is_live();
 
 -- Last among the others where no place is named; the lock makes two at once come one after the other, which the
 -- limit needs as well.

@@ -66,14 +66,7 @@ EXECUTE = {
     },
     "public": set[str](),
     "augentis_archivist": {"auth.claims()", *ONE_ORGANISATION},
-    "augentis_eraser": {
-        "auth.claims()",
-        "auth.erased_user()",
-        "auth.erase_personal(uuid)",
-        ERASE,
-        FORGET,
-        "forget_recipient()",
-    },
+    "augentis_eraser": {"auth.claims()", "auth.erased_user()", "auth.erase_personal(uuid)", ERASE, FORGET},
     "augentis_api": GATES
     | {"are_matchers(jsonb)"}
     | {"claim_execution(uuid,uuid,uuid)", "matched_projects(jsonb)"}
@@ -113,7 +106,7 @@ EXECUTE = {
     },
     "augentis_chronicler": {"auth.claims()", "auth.uid()", "tell_of_report()"},
     "augentis_postmaster": {
-        *("auth.org_id()", "auth.my_role()", "auth.workspace_id()", "auth.confined_to()"),
+        *("auth.claims()", "auth.org_id()", "auth.my_role()", "auth.workspace_id()", "auth.confined_to()"),
         *("wake_lane()", *LANES, *ASKED),
     },
     "augentis_herald": {"alert_of_report()", "alerts_due_again(uuid)", "alert_again()"},
