@@ -26,7 +26,7 @@ def render(message: Message) -> list[dict[str, Any]]:
         "labels": {name: _inert(said) for name, said in subject.labels},
         "annotations": _annotations(message),
         "startsAt": subject.began.isoformat(),
-        "endsAt": (message.at if message.over else message.at + FIRES_FOR).isoformat(),
+        "endsAt": (message.at if message.over else message.at + (message.holds or FIRES_FOR)).isoformat(),
     }
     if subject.address:
         alert["generatorURL"] = subject.address

@@ -8,8 +8,11 @@ from hashlib import sha256
 
 from streams.alerting import page, text
 from streams.alerting.content import Kind
-from streams.alerting.message import Message, first_key
+from streams.alerting.message import STORM, Message, first_key
 from streams.alerting.places import Places
+
+_ALONE = frozenset({Kind.STORM, Kind.DIGEST, Kind.TEST})
+"""What is told once and answers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ def render(
 ) -> EmailMessage:
     """Return the e-mail, the same bytes for the same message.
 
-    Its Message-ID follows from what is told, and each is an answer to the first about its report.
+    Its Message-ID follows from what is told, and each is an answer to the first of its thread. Of what is
+    told as one the first has an id that no mail needs to have: mailboxes put together what names it.
 
     Raises:
         ValueError: an address or a header has a line break in it.
@@ -43,9 +47,9 @@ def render(
     mail["From"] = envelope.sender
     mail["To"] = envelope.to
     mail["Date"] = format_datetime(message.at)
-    own, first = (_id(message, key, places) for key in (message.key, first_key()))
+    own, first = _own_id(message, places), _first_id(message, places)
     mail["Message-ID"] = own
-    if own != first and message.kind is not Kind.STORM:
+    if own != first and message.kind not in _ALONE:
         mail["In-Reply-To"] = first
         mail["References"] = first
     mail["Auto-Submitted"] = "auto-generated"
@@ -76,5 +80,10 @@ def _name_boundaries(mail: EmailMessage, own: str) -> None:
         part.set_boundary(f"={sha256(f'{number}/{own}'.encode()).hexdigest()[:32]}=")
 
 
-def _id(message: Message, key: str, places: Places) -> str:
-    return f"<{message.subject.id}.{key}@{places.host}>"
+def _own_id(message: Message, places: Places) -> str:
+    return f"<{message.subject.id}.{message.key}@{places.host}>"
+
+
+def _first_id(message: Message, places: Places) -> str:
+    first = str(Kind.STORM) if message.subject.kind == STORM else first_key()
+    return f"<{message.subject.thread}.{first}@{places.host}>"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from routing.severity import Severity
@@ -10,6 +10,8 @@ from streams.alerting.content import Kind
 
 TITLE = 150
 """Characters of a title at most: one line of a mailbox's list."""
+STORM = "STORM"
+"""The kind of a subject that is many reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Message:
     """One message. `key` tells it from others about its subject; `at` is when it is told.
 
     `over` says that what it is about has ended, `acknowledged` that it only reminds of what somebody has
-    taken. All text is clean (`inert`), and none of it is markup.
+    taken. `holds` is how long it is so unless another message comes, None: as long as a channel lets it be.
+    All text is clean (`inert`), and none of it is markup.
     """
 
     kind: Kind
@@ -68,6 +71,7 @@ class Message:
     note: str = ""
     over: bool = False
     acknowledged: bool = False
+    holds: timedelta | None = None
 
 
 def first_key() -> str:

@@ -10,7 +10,7 @@ from detectors.divergence import Classification
 from routing.severity import Severity
 from streams.alerting.content import Kind
 from streams.alerting.inert import clean, shorten
-from streams.alerting.message import TITLE, Link, Listed, Message, Subject, bounded
+from streams.alerting.message import STORM, TITLE, Link, Listed, Message, Subject, bounded
 from streams.alerting.places import OPEN_REPORTS, Places
 
 STORM_IDS = UUID("c86f2f0b-6f4a-4a0e-9a52-0f0a3f1b7c55")
@@ -89,7 +89,7 @@ def _subject(storm: Storm, about: UUID, began: datetime) -> Subject:
         ),
         org=clean(storm.org, 100) or "-",
         project=clean(storm.org, 100) or "-",
-        kind="STORM",
+        kind=STORM,
         component="many",
         began=began,
         address=storm.places.address(OPEN_REPORTS),

@@ -10,7 +10,7 @@ from storage.findings import Report
 from streams.alerting import places, sureness, words
 from streams.alerting.content import Content, Incident, Kind, Peer
 from streams.alerting.inert import clean, shorten, web_address
-from streams.alerting.message import TITLE, Link, Listed, Message, Subject, bounded
+from streams.alerting.message import TITLE, Link, Listed, Message, Subject, bounded, first_key
 
 _NAME, _LONG, _SENTENCE = 100, 300, 500
 """Characters at most: of a name, of a text of a team's own, of the sentence."""
@@ -22,7 +22,11 @@ _HEADLINES = {
     Kind.RECLASSIFIED: "Now {classification}: {sentence}",
     Kind.RESOLVED: "Resolved after {lasted}: {subject}: {changed}",
     Kind.REMINDER: "Open for {lasted}, {classification}: {sentence}",
+    Kind.ESCALATED: "Open for {lasted}, acknowledged by nobody, {classification}: {sentence}",
+    Kind.ACKNOWLEDGED: "Acknowledged after {lasted}, {classification}: {sentence}",
 }
+_LASTING = (Kind.REMINDER, Kind.ESCALATED, Kind.ACKNOWLEDGED)
+"""What is told of a report that goes on as it was."""
 
 
 def message(content: Content) -> Message:
@@ -53,7 +57,7 @@ def message(content: Content) -> Message:
         links=tuple(_links(content)),
         note=f"Report {report.id}, artifact {content.artifact.id}; API: {places.report(report.id)}",
         over=content.kind is Kind.RESOLVED and not _lasts(content.incident),
-        acknowledged=content.kind is Kind.REMINDER and course.acknowledged_at is not None,
+        acknowledged=content.kind in _LASTING and course.acknowledged_at is not None,
     )
 
 
@@ -68,13 +72,15 @@ def _open_for(content: Content) -> timedelta:
 
 
 def _key(content: Content) -> str:
-    """Return what tells this message from others about the report; the same however often it is sent."""
+    """Return what tells this message from others about the report; the same however often it is sent.
+
+    What was over and is open again is told as detected once more: by when it is told.
+    """
     kind, course = content.kind, content.course
-    if kind is Kind.RECLASSIFIED:
-        return f"{kind}.{content.report.classification}"
-    if kind is Kind.RESOLVED:
-        return f"{kind}.{(course.resolved_at or course.at):%Y%m%dT%H%M%SZ}"
-    return f"{kind}.{course.at:%Y%m%dT%H%M%SZ}" if kind is Kind.REMINDER else str(kind)
+    if kind is Kind.DETECTED and course.at == content.report.detected_at:
+        return first_key()
+    at = (course.resolved_at or course.at) if kind is Kind.RESOLVED else course.at
+    return f"{kind}.{at:%Y%m%dT%H%M%SZ}"
 
 
 def _subject(content: Content) -> Subject:
@@ -145,13 +151,19 @@ def _news(content: Content) -> Iterator[tuple[str, str]]:
     if content.kind is Kind.RESOLVED:
         yield "What changed", _changed(content)
         yield "It lasted", words.lasted(_open_for(content))
-    if content.kind is Kind.REMINDER:
+    if content.kind in _LASTING:
         yield "Open for", words.lasted(_open_for(content))
         yield "Acknowledged", _acknowledged(content)
+    if content.kind is Kind.ESCALATED:
+        yield "Why it comes here", "nobody has acknowledged it in time"
 
 
 def _changed(content: Content) -> str:
-    said = content.course.resolution or ""
+    course = content.course
+    said = course.resolution or ""
+    if said == "person":
+        who = clean(course.resolved_by or "", _NAME) or "somebody who has left"
+        return f"{who} resolved it: {clean(course.why or '', _LONG) or 'nobody said why'}"
     return words.RESOLUTIONS.get(said) or clean(said, _LONG) or "nobody said why"
 
 

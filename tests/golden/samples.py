@@ -9,7 +9,7 @@ from detectors.assumptions import Assumption
 from detectors.cascade import Cascade
 from detectors.divergence import Recommendation
 from storage.findings import Report
-from streams.alerting import storm, telling
+from streams.alerting import pulse, storm, telling
 from streams.alerting.chart import Chart
 from streams.alerting.content import ArtifactVersion, Content, Course, Incident, Kind, Peer
 from streams.alerting.message import Message
@@ -139,6 +139,13 @@ def brief(number: int, **more: Any) -> Brief:
 
 
 STORM = Storm(ORG, "acme", DETECTED + timedelta(hours=1), [brief(number) for number in range(500)], PLACES)
+
+
+CHANNEL = pulse.Channel(ORG, "acme", uuid5(IDS, "channel"), "Checkout on call", PLACES)
+PULSES = {
+    "test": pulse.test(CHANNEL, uuid5(IDS, "test"), DETECTED),
+    "heartbeat": pulse.heartbeat(CHANNEL, timedelta(minutes=5), DETECTED),
+}
 
 
 def message(kind: Kind) -> Message:
