@@ -3,13 +3,25 @@
 import json
 from pathlib import Path
 
-from streams.alerting import alertmanager, chart, event, mail, notice, pagerduty, slack, teams, text
+from streams.alerting import (
+    alertmanager,
+    chart,
+    digest,
+    event,
+    mail,
+    notice,
+    pagerduty,
+    pulse,
+    slack,
+    teams,
+    text,
+)
 from streams.alerting.content import Kind
 from streams.alerting.drawing import png
 from streams.alerting.mail import Envelope, Picture
 from streams.alerting.message import Message
-from tests.golden import notices
-from tests.golden.samples import CHART, CONTENTS, FOUND, PLACES, RESTS, STORM, message
+from tests.golden import digests, notices
+from tests.golden.samples import CHANNEL, CHART, CONTENTS, FOUND, PLACES, PULSES, RESTS, STORM, message
 
 FOLDER = Path(__file__).parent / "alerts"
 PICTURE = "chart.png"
@@ -32,13 +44,20 @@ def texts(drawn: bytes) -> dict[str, bytes]:
     """Return the golden files of messages, in which `drawn` is the picture."""
     outbox = event.encoded(event.body("divergence.detected", FOUND, RESTS))
     noticed = {name: (notice.message(each), each) for name, each in notices.SAMPLES.items()}
+    week = digest.message(digests.WEEK)
     return {
         "outbox.detected.json": outbox,
+        **_forms("digest", week, digest.render(week, digests.WEEK), None),
         **{name: content for kind in (*CONTENTS, Kind.STORM) for name, content in _of(kind, drawn).items()},
         **{
             file: content
             for name, (said, each) in noticed.items()
             for file, content in _forms(name, said, notice.render(said, each), None).items()
+        },
+        **{
+            file: content
+            for name, said in PULSES.items()
+            for file, content in _forms(name, said, pulse.render(said, CHANNEL), None).items()
         },
     }
 

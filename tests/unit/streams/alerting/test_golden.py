@@ -2,29 +2,55 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image, ImageChops
 from referencing import Registry
 
+from streams.alerting import alertmanager, pulse, telling
+from streams.alerting.content import Incident, Kind
 from streams.alerting.drawing import png
+from streams.alerting.mail import render
 from tests.golden import forms
-from tests.golden.samples import CHART
+from tests.golden.samples import (
+    CHANNEL,
+    CHART,
+    CONTENTS,
+    DETECTED,
+    INCIDENT,
+    PEERS,
+    PLACES,
+    message,
+)
 from tests.unit.streams.alerting import limits
 
 ROOT = Path(__file__).parents[4]
-SCHEMA = json.loads((ROOT / "docs/schemas/alert-v1.schema.json").read_text())
-VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
-NOTICES = Draft202012Validator(
-    json.loads((ROOT / "docs/schemas/notice-v1.schema.json").read_text()),
-    format_checker=Draft202012Validator.FORMAT_CHECKER,
-    registry=Registry().with_contents([("urn:augentis:schema:alert-v1", SCHEMA)]),
-)
+MINUTE = timedelta(minutes=1)
+
+
+def schema(name: str) -> Draft202012Validator:
+    read = {
+        each: json.loads((ROOT / f"docs/schemas/{each}-v1.schema.json").read_text())
+        for each in ("alert", name)
+    }
+    known = Registry().with_contents([("urn:augentis:schema:alert-v1", read["alert"])])
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(read[name], format_checker=checker, registry=known)
+
+
+SCHEMAS = {
+    kind: schema(name)
+    for kind, name in (("divergence", "alert"), ("notice", "notice"), ("channel", "channel"))
+}
+"""By what comes first in an event's type."""
 STORED = {path.name: path.read_bytes() for path in forms.FOLDER.iterdir()}
 RENDERED = forms.texts(STORED[forms.PICTURE])
 
@@ -49,7 +75,7 @@ def test_the_picture_is_the_file_pixel_for_pixel():
 def test_a_message_keeps_its_channels_limits(name: str):
     channel, body = name.partition(".")[0], json.loads(RENDERED[name])
     if channel in ("webhook", "outbox"):
-        (NOTICES if body["type"].startswith("notice.") else VALIDATOR).validate(body)
+        SCHEMAS[body["type"].partition(".")[0]].validate(body)
     else:
         getattr(limits, channel)(body)
 
@@ -95,3 +121,29 @@ def test_one_thing_is_one_alert_until_it_is_over():
     assert [event["event_action"] for event in duty] == ["trigger", "trigger", "acknowledge", "resolve"]
     [labels, *others] = [json.loads(STORED[f"alertmanager.{kind}.json"])[0]["labels"] for kind in kinds]
     assert all(other == labels for other in others)
+
+
+def first(kind: str) -> str:
+    return str(mail(kind)["Message-ID"]).strip()
+
+
+def test_mails_of_one_incident_answer_one_thing_and_what_is_open_again_is_a_mail_of_its_own():
+    whole = replace(CONTENTS[Kind.DETECTED], incident=Incident(INCIDENT, PEERS, told_as_one=True))
+    later = replace(whole, course=replace(whole.course, at=whole.report.detected_at + timedelta(days=9)))
+    mails = [render(telling.message(each), forms.ENVELOPE, PLACES) for each in (whole, later)]
+    assert {each["In-Reply-To"] for each in mails} == {f"<{INCIDENT}.detected@{PLACES.host}>"}
+    again = render(telling.message(replace(later, incident=None)), forms.ENVELOPE, PLACES)
+    assert again["In-Reply-To"] == first("detected") != again["Message-ID"]
+    ended = replace(message(Kind.STORM), kind=Kind.RESOLVED, key="resolved")
+    assert render(ended, forms.ENVELOPE, PLACES)["References"] == first("storm")
+
+
+def test_a_heartbeat_is_one_alert_that_goes_on_and_a_test_is_one_of_its_own():
+    first, next_ = (pulse.heartbeat(CHANNEL, MINUTE, DETECTED + n * MINUTE) for n in (0, 1))
+    assert first.subject.labels == next_.subject.labels
+    [beat] = alertmanager.render(next_)
+    assert beat["labels"]["alertname"] == "AugentisHeartbeat"
+    assert datetime.fromisoformat(beat["endsAt"]) == DETECTED + 4 * MINUTE
+    tests = [alertmanager.render(pulse.test(CHANNEL, UUID(int=n), DETECTED))[0]["labels"] for n in (1, 2)]
+    assert tests[0] != tests[1]
+    assert (pulse.beats("alertmanager"), pulse.beats("pagerduty")) == (True, False)
