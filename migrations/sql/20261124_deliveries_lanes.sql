@@ -134,22 +134,22 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     org uuid := auth.org_id();
     confined uuid[] := auth.confined_to();
-    found record;
+    stands record;
 BEGIN
     IF auth.my_role() IS DISTINCT FROM 'ADMIN' THEN
         RAISE EXCEPTION 'administrators alone send again' USING ERRCODE = '42501';
     END IF;
-    SELECT d.status, c.removed_at IS NOT NULL AS removed, c.disabled_at IS NOT NULL AS disabled INTO found
+    SELECT d.status, c.removed_at IS NOT NULL AS removed, c.disabled_at IS NOT NULL AS disabled INTO stands
     FROM public.alert_delivery AS d
     JOIN public.alert_channel AS c ON c.org_id = d.org_id AND c.id = d.channel_id
     WHERE d.org_id = org AND d.id = delivery AND (confined IS NULL OR d.project_id = ANY (confined));
     IF NOT FOUND THEN
         RETURN false;
-    ELSIF found.removed THEN
+    ELSIF stands.removed THEN
         RAISE EXCEPTION 'its channel is deleted: nothing is sent there any more' USING ERRCODE = 'AG041';
-    ELSIF found.disabled THEN
+    ELSIF stands.disabled THEN
         RAISE EXCEPTION 'its channel is disabled: enable it first' USING ERRCODE = 'AG041';
-    ELSIF found.status <> 'DEAD' OR public.revive_deliveries(org, ARRAY[delivery]) = 0 THEN
+    ELSIF stands.status <> 'DEAD' OR public.revive_deliveries(org, ARRAY[delivery]) = 0 THEN
         RAISE EXCEPTION 'only what was given up is sent again' USING ERRCODE = 'AG042';
     END IF;
     RETURN true;
@@ -244,7 +244,7 @@ CREATE POLICY archivist_delete ON alert_lane FOR DELETE TO augentis_archivist
 USING (org_id = (SELECT auth.closed_org()));
 
 GRANT USAGE ON SCHEMA auth, public TO augentis_postmaster;
-GRANT EXECUTE ON FUNCTION auth.org_id(), auth.my_role(), auth.workspace_id(), auth.confined_to()
+GRANT EXECUTE ON FUNCTION auth.claims(), auth.org_id(), auth.my_role(), auth.workspace_id(), auth.confined_to()
 TO augentis_postmaster;
 GRANT SELECT (org_id, id, disabled_at, removed_at) ON alert_channel TO augentis_postmaster;
 CREATE POLICY postmaster_select ON alert_channel FOR SELECT TO augentis_postmaster USING (true);

@@ -38,6 +38,7 @@ OURS = (
     "augentis_assessor",
     "augentis_chronicler",
     "augentis_herald",
+    "augentis_postmaster",
 )
 KEEPER = "augentis_keeper"
 
