@@ -15,6 +15,7 @@ from client.letters import Letters
 from client.notices import Notices
 from client.people import People
 from client.products import Products
+from client.routes import Routes
 
 
 class Client(
@@ -27,6 +28,7 @@ class Client(
     Letters,
     Notices,
     Deliveries,
+    Routes,
     Exclusions,
     Agents,
     Costs,

@@ -93,7 +93,15 @@ from api.schemas.projects import (
     Workspace,
     WorkspaceChange,
 )
-from api.schemas.routes import AlertRoute, AlertRouteChange, NewAlertRoute, ReportRouting
+from api.schemas.routes import (
+    AlertRoute,
+    AlertRouteChange,
+    NewAlertRoute,
+    ReportRouting,
+    RoutedChannel,
+    RouteVerdict,
+    RoutingHeld,
+)
 
 __all__ = [
     "AccessRole",
@@ -186,6 +194,9 @@ __all__ = [
     "ProjectChange",
     "ReportEvent",
     "ReportRouting",
+    "RouteVerdict",
+    "RoutedChannel",
+    "RoutingHeld",
     "Series",
     "Tag",
     "Telemetry",

@@ -54,6 +54,13 @@ from client.records.products import (
     Tag,
     Workspace,
 )
+from client.records.routes import (
+    AlertRoute,
+    ReportRouting,
+    RoutedChannel,
+    RouteVerdict,
+    RoutingHeld,
+)
 
 __all__ = [
     "AffectedArtifact",
@@ -64,6 +71,7 @@ __all__ = [
     "AlarmBudget",
     "AlertDelivery",
     "AlertNotice",
+    "AlertRoute",
     "Artifact",
     "ArtifactBacktest",
     "ArtifactCascade",
@@ -102,6 +110,10 @@ __all__ = [
     "Project",
     "ProjectAccess",
     "ReportEvent",
+    "ReportRouting",
+    "RouteVerdict",
+    "RoutedChannel",
+    "RoutingHeld",
     "Series",
     "Tag",
     "Telemetry",
