@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -265,9 +266,8 @@ async def test_two_workers_open_no_notice_twice(pool: asyncpg.Pool, world: World
 
     # Nor without turns: of two transactions at once one waits for the other, and then has nothing to open.
     place = world.places["a2"]
-    found = {
-        About(place.project, kind): {} for kind in (NoticeKind.DEAD_LETTERS, NoticeKind.DETECTION_BEHIND)
-    }
+    kinds = (NoticeKind.DEAD_LETTERS, NoticeKind.DETECTION_BEHIND)
+    found: dict[About, dict[str, Any]] = {About(place.project, kind): {} for kind in kinds}
 
     async def begin() -> int:
         async with pool.acquire() as connection, connection.transaction():
@@ -283,7 +283,7 @@ async def test_what_is_looked_up_is_found_by_index(pool: asyncpg.Pool, world: Wo
     place = world.places["a1"]
     project, now = (place.org, place.project), STOPPED
     hours = [now - count * HOUR for count in range(48)]
-    item = silence.Cohort(place.project, "early", silence.ZoneInfo("UTC"), now - DAY, now, ["user_adoption"])
+    item = silence.Cohort(place.project, "early", ZoneInfo("UTC"), now - DAY, now, ["user_adoption"])
     plans: list[str] = []
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")

@@ -15,6 +15,7 @@ from settings import Settings
 
 ROOT = Path(__file__).parents[2]
 OURS = ("migrate", "worker", "relay", "receiver", "api")
+WATCHING = ("prometheus", "grafana")
 SECRET = re.compile(r"PASSWORD|SECRET|DATABASE_URL")
 REQUIRED = re.compile(r"\$\{\w+:\?[^}]+\}")
 
@@ -35,7 +36,9 @@ def services(compose: dict[str, Any], *names: str) -> list[tuple[str, dict[str, 
 
 
 def test_it_is_the_whole_system(compose):
-    assert set(compose["services"]) == {"kafka", "postgres", *OURS}
+    assert set(compose["services"]) == {"kafka", "postgres", *OURS, *WATCHING}
+    asked_for = {name for name, service in services(compose) if service.get("profiles")}
+    assert asked_for == set(WATCHING)
     assert compose["services"]["postgres"]["image"].startswith("postgres:15.")
     assert compose["services"]["kafka"]["image"].startswith("apache/kafka:4.")
     assert compose["services"]["worker"]["deploy"]["replicas"] >= 2
@@ -113,10 +116,23 @@ def test_data_are_in_named_volumes_that_exist(compose):
         for volume in service.get("volumes", []):
             source = volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
             if source.startswith("."):
-                assert (ROOT / source).is_file(), name
+                assert (ROOT / source).exists(), name
             else:
                 named.add(source)
-    assert named == set(compose["volumes"]) == {"kafka", "postgres", "state"}
+    assert named == set(compose["volumes"]) == {"kafka", "postgres", "state", *WATCHING}
+
+
+def test_prometheus_looks_where_worker_and_relay_show_their_numbers(compose):
+    [*jobs] = yaml.safe_load((ROOT / "ops/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    [*looked] = [(job["job_name"], each) for job in jobs for each in job["dns_sd_configs"]]
+    assert {name: each["names"] for name, each in looked} == {
+        "augentis-worker": ["worker"],
+        "augentis-relay": ["relay"],
+    }
+    for _, each in looked:
+        environment = compose["services"][each["names"][0]]["environment"]
+        assert environment["AUGENTIS_METRICS_PORT"] == str(each["port"])
+        assert environment["AUGENTIS_METRICS_HOST"] == "0.0.0.0"
 
 
 def test_ports_are_those_of_this_machine_alone(compose):
