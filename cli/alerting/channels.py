@@ -1,18 +1,17 @@
 """Each channel's form of what is told, as bytes."""
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from cli.alerting.reading import Told
-from streams.alerting import alertmanager, chart, event, mail, pagerduty, slack, teams, text
+from streams.alerting import chart, event
 from streams.alerting.content import Content
 from streams.alerting.drawing import png
 from streams.alerting.mail import Envelope, Picture
-from streams.alerting.message import Message
 from streams.alerting.places import Places
+from streams.alerting.render import rendered
 
 
 class Channel(StrEnum):
@@ -25,6 +24,7 @@ class Channel(StrEnum):
     PAGERDUTY = "pagerduty"
     ALERTMANAGER = "alertmanager"
     WEBHOOK = "webhook"
+    KAFKA = "kafka"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,15 @@ class Shown:
     body: bytes
     png: bytes | None = None
     hints: tuple[str, ...] = ()
+    is_json: bool = False
+
+    @property
+    def laid_out(self) -> str:
+        """The body for people to read: JSON on many lines, which means the same."""
+        text = self.body.decode()
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n" if self.is_json else text
 
 
-_JSON: Mapping[Channel, Callable[[Message], Any]] = {
-    Channel.SLACK: slack.render,
-    Channel.TEAMS: teams.render,
-    Channel.PAGERDUTY: pagerduty.render,
-    Channel.ALERTMANAGER: alertmanager.render,
-}
 _HINTS = {
     Channel.EMAIL: "From and To are those of the channel when it is sent",
     Channel.PAGERDUTY: "routing_key, the channel's secret, is added when it is sent",
@@ -51,19 +52,11 @@ _HINTS = {
 def shown(channel: Channel, told: Told, places: Places) -> Shown:
     """Return what a channel would get."""
     picture = _picture(told)
+    somebody = Envelope(f"Augentis <alerts@{places.host}>", f"you@{places.host}")
+    sent = rendered(channel, told.message, _event(told), picture, somebody, places)
     hints = (*told.hints, *((_HINTS[channel],) if channel in _HINTS else ()))
-    return Shown(_body(channel, told, places, picture), picture.png if picture else None, hints)
-
-
-def _body(channel: Channel, told: Told, places: Places, picture: Picture | None) -> bytes:
-    if channel is Channel.TEXT:
-        return text.render(told.message).encode()
-    if channel is Channel.EMAIL:
-        sender = Envelope(f"Augentis <alerts@{places.host}>", f"you@{places.host}")
-        return mail.render(told.message, sender, places, picture).as_bytes()
-    if channel is Channel.WEBHOOK:
-        return event.encoded(_event(told)) + b"\n"
-    return json.dumps(_JSON[channel](told.message), indent=2, ensure_ascii=False).encode() + b"\n"
+    is_json = sent.headers["content-type"] == "application/json"
+    return Shown(sent.body, picture.png if picture else None, hints, is_json)
 
 
 def _event(told: Told) -> dict[str, Any]:

@@ -55,7 +55,9 @@ async def preview(
         Path | None, typer.Option(help="Write it here, and its chart beside it as PNG, not to stdout.")
     ] = None,
 ) -> None:
-    """Print exactly what a channel would get of a stored report; nothing is sent.
+    """Print what a channel would get of a stored report; nothing is sent.
+
+    JSON is printed on many lines; --out writes exactly the bytes that are sent.
 
     A storm is told of all open reports of the organisation. An open report can be previewed as resolved: as
     if production kept the assumption again from now on.
@@ -78,7 +80,7 @@ def _deliver(preview: Shown, out: Path | None) -> None:
     for hint in preview.hints:
         print(hint, file=sys.stderr)
     if out is None:
-        sys.stdout.write(preview.body.decode())
+        sys.stdout.write(preview.laid_out)
         return
     try:
         out.write_bytes(preview.body)

@@ -52,11 +52,11 @@ def test_each_channel_gets_each_event_in_its_form(
 ):
     monkeypatch.setenv("AUGENTIS_PUBLIC_URL", PUBLIC)
     place = world.places["a1"]
-    for channel in ("slack", "teams", "pagerduty", "alertmanager", "webhook", "text"):
+    for channel in ("slack", "teams", "pagerduty", "alertmanager", "webhook", "kafka", "text"):
         done = reading("alert", "preview", place.report, *ORG, "--channel", channel, "--event", event)
         assert done == Exit.DONE, reading.err
         assert f"{PUBLIC}/v1/divergence-reports" in reading.out
-        if channel == "webhook":
+        if channel in ("webhook", "kafka"):
             assert json.loads(reading.out)["type"] == f"divergence.{event}"
         elif channel != "text":
             getattr(limits, channel)(json.loads(reading.out))
