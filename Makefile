@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-rollup bench-scale chaos malformed fuzz mutation audit docs lock clean
+.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-rollup bench-scale bench-alerts chaos chaos-alerts malformed fuzz mutation audit docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -31,7 +31,7 @@ check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/pytest -q tests/unit/test_compose.py
 
 test-system: .venv/.system ## tests on Debian's PostgreSQL 15, which is installed (root or sudo)
-	@sh requirements/debian.sh postgresql-15 curl
+	@sh requirements/debian.sh postgresql-15 curl prometheus
 	@sh requirements/on-postgres-15.sh $(BIN)/pytest
 
 bench: .venv/.dev ## samples/s beside the limit
@@ -61,8 +61,14 @@ bench-rollup: .venv/.dev ## what a million executions take to become costs
 bench-scale: .venv/.dev ## telemetry at 20 million rows (needs 32 GiB of disk)
 	@$(BIN)/python -m benchmarks.scale
 
+bench-alerts: .venv/.dev ## from a report's commit to its webhook, and what waits beside it
+	@$(BIN)/python -m benchmarks.alerts
+
 chaos: .venv/.dev ## kill, stop and restart at random while apps send; then judge every row (SEED=1 EVENTS=200)
 	@$(BIN)/python -m tests.chaos.storm --seed $(or $(SEED),1) --events $(or $(EVENTS),200)
+
+chaos-alerts: .venv/.dev ## kill worker and relay while reports open and end; compare what a team got (SEED=1 KILLS=100 REPORTS=1000)
+	@$(BIN)/python -m tests.chaos.alerts --seed $(or $(SEED),1) --kills $(or $(KILLS),100) --reports $(or $(REPORTS),1000)
 
 malformed: .venv/.dev ## a million malformed messages between good ones, fifty of 20 MB (SEED=1 COUNT=1000000)
 	@$(BIN)/python -m benchmarks.malformed --seed $(or $(SEED),1) --count $(or $(COUNT),1000000)
