@@ -18,7 +18,7 @@ from settings import Settings
 from storage import delivering
 from storage.channel_secrets import SealedError, opened
 from storage.delivering import Fate, Head, Lane, Standing
-from streams import figures
+from streams import figures, trials
 from streams.channels.parcel import Outcome, Parcel
 from streams.channels.senders import Senders
 from streams.fates import Attempt, Chance, allowed, fates, standing
@@ -137,7 +137,8 @@ class Deliveries:
         except SealedError as error:
             return [(head, Outcome("refused", str(error))) for head in each.heads]
         sending = [
-            asyncio.create_task(self._senders.send(_parcel(each.lane, secrets, head))) for head in each.heads
+            asyncio.create_task(self._senders.send(_parcel(each.lane, secrets, head, self._settings)))
+            for head in each.heads
         ]
         self._sending.update(sending)
         left = each.until - asyncio.get_running_loop().time()
@@ -176,10 +177,11 @@ class Deliveries:
         return await patiently(work, self._settings.retry_for, what)
 
 
-def _parcel(lane: Lane, secrets: Mapping[str, Any], head: Head) -> Parcel:
+def _parcel(lane: Lane, secrets: Mapping[str, Any], head: Head, settings: Settings) -> Parcel:
     body, headers = head.body, head.headers
     if body is None:
-        body, headers = b"", {}
+        made = trials.said(lane, head, settings)
+        body, headers = made.body, made.headers
     return Parcel(
         head.id,
         lane.org_slug,
