@@ -21,6 +21,7 @@ DIGEST_IDS = UUID("7b0a1f4e-3a55-4d5f-9d0e-2d0e8b1c6a94")
 """Namespace of a digest's id: it follows from the channel and the Monday of its week."""
 COSMETIC_REPORTS = "/v1/divergence-reports?classification=COSMETIC&status=OPEN"
 _PROJECTS, _OF_EACH = 8, 5
+_IDS = 1000
 _NAME, _SUMMARY = 60, 200
 
 
@@ -76,13 +77,14 @@ def message(digest: Digest) -> Message:
 
 
 def render(message: Message, digest: Digest) -> dict[str, Any]:
-    """Return the event about a week, with the words that other channels show."""
+    """Return the event about a week, with the words that other channels show; ids of the worst gaps alone."""
+    worst = sorted(digest.briefs, key=_rank)[:_IDS]
     data = {
         "org_id": str(digest.org_id),
         "id": str(digest.id),
         "week": digest.monday.isoformat(),
         "reports": len(digest.briefs),
-        "report_ids": [str(brief.report_id) for brief in digest.briefs],
+        "report_ids": [str(brief.report_id) for brief in worst],
         "message": event.in_words(message),
     }
     return {"type": f"divergence.{message.kind}", "timestamp": digest.at.isoformat(), "data": data}
