@@ -118,7 +118,7 @@ def _file(slug: str, names: Sequence[str], assumptions: int) -> dict[str, Any]:
             for number in range(assumptions)
         ],
     }
-    prd = {"key": "prd", "type": "PRD", "evidence_tier": "E2", "approve": True, "content": content}
+    prd = {"key": "prd", "type": "PRD", "evidence_tier": "E0", "approve": True, "content": content}
     return {"org": slug, "projects": [{"name": name, "artifacts": [prd]} for name in names]}
 
 
