@@ -40,7 +40,7 @@ class AlertChannel(Base):
             name="recipients",
         ),
         CheckConstraint(
-            f"""kind <> 'email' OR NOT settings @? '$.to[*] ? ({_NO_ADDRESS})'""", name="addresses"
+            f"""kind <> 'email' OR NOT settings @? 'strict $.to[*] ? ({_NO_ADDRESS})'""", name="addresses"
         ),
         CheckConstraint(
             "CASE WHEN removed_at IS NOT NULL OR kind IN ('email', 'kafka') THEN sealed IS NULL"

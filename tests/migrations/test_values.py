@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from storage.tables import Base
-from tests.migrations import values_calm, values_routes
+from tests.migrations import values_calm, values_channels, values_routes
 from tests.undone import undone
 from tests.world import World
 
@@ -94,6 +94,7 @@ def used(read: str, wrote: str, cost: str) -> str:
 # By constraint: what an UPDATE may set and what not.
 CHECKS: dict[str, tuple[list[str], list[str]]] = {
     **values_calm.CHECKS,
+    **values_channels.CHECKS,
     **values_routes.CHECKS,
     "ck_organization_name_length": lengths("name", 3, 100),
     "ck_organization_slug_format": (
@@ -701,6 +702,10 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "uq_phase_gate_decision_org_id_project_id_decided_at": (
         "UPDATE phase_gate_decision SET project_id = org_id",
         "UPDATE phase_gate_decision SET decided_at = decided_at + interval '1 microsecond'",
+    ),
+    "uq_alert_channel_live_name": (
+        copied("alert_channel", id=NEW_ID, name="upper(t.name)"),
+        copied("alert_channel", id=NEW_ID, name="t.name || '.'"),
     ),
     "uq_topic_binding_topic": (
         copied("topic_binding", org_id=NEW_ID),
