@@ -185,7 +185,7 @@ async def _disable(connection: Connection, lane: Lane, reason: str) -> bool:
         lane.org_id,
         lane.channel_id,
         lane.lease,
-        reason[:ERROR_LENGTH],
+        _words(reason),
         lane.version,
     )
     return done == "UPDATE 1"
@@ -207,7 +207,7 @@ async def _note(connection: Connection, lane: Lane, fates: Sequence[Fate]) -> li
         lane.org_id,
         [fate.id for fate in fates],
         [fate.status for fate in fates],
-        [fate.error[:ERROR_LENGTH] if fate.error else None for fate in fates],
+        [None if fate.error is None else _words(fate.error) for fate in fates],
         [fate.wait for fate in fates],
     )
     return [row["thread_id"] for row in rows if row["status"] != "PENDING"]
@@ -227,7 +227,7 @@ async def _give_up(connection: Connection, lane: Lane, standing: Standing) -> li
         lane.org_id,
         lane.channel_id,
         standing.given_up_before,
-        standing.why[:ERROR_LENGTH],
+        _words(standing.why),
         GIVEN_UP_AT_ONCE,
     )
     return [row["thread_id"] for row in rows]
@@ -271,3 +271,9 @@ async def waiting(connection: Connection) -> tuple[int, timedelta]:
     )
     assert row is not None  # noqa: S101  # an aggregate returns one
     return int(row[0]), row[1]
+
+
+def _words(said: str) -> str:
+    """Return what a receiver said as the database takes it: whatever it is, it stops no relay."""
+    text = said.encode(errors="replace").decode().replace("\0", "")
+    return text[:ERROR_LENGTH] or "it did not say why"

@@ -136,10 +136,7 @@ class Deliveries:
             secrets = opened(self._settings.need("secret_key"), each.lane.sealed)
         except SealedError as error:
             return [(head, Outcome("refused", str(error))) for head in each.heads]
-        sending = [
-            asyncio.create_task(self._senders.send(_parcel(each.lane, secrets, head, self._settings)))
-            for head in each.heads
-        ]
+        sending = [asyncio.create_task(self._send(each.lane, secrets, head)) for head in each.heads]
         self._sending.update(sending)
         left = each.until - asyncio.get_running_loop().time()
         _, late = await asyncio.wait(sending, timeout=max(left, 0))
@@ -162,6 +159,13 @@ class Deliveries:
             heads = await delivering.heads(connection, lanes, [allowed(lane) for lane in lanes])
         until = since + lease.total_seconds() - TO_NOTE
         return [Round(lane, found, since, until) for lane, found in zip(lanes, heads, strict=True)]
+
+    async def _send(self, lane: Lane, secrets: Mapping[str, Any], head: Head) -> Outcome:
+        try:
+            parcel = _parcel(lane, secrets, head, self._settings)
+        except ValueError as error:
+            return Outcome("refused", f"what to say cannot be made ({type(error).__name__})")
+        return await self._senders.send(parcel)
 
     async def _settle(
         self, lane: Lane, became: Sequence[Fate], stands: Standing, *, release: bool

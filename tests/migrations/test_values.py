@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from storage.tables import Base
-from tests.migrations import values_calm, values_channels, values_routes
+from tests.migrations import values_calm, values_channels, values_deliveries, values_routes
 from tests.undone import undone
 from tests.world import World
 
@@ -96,6 +96,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     **values_calm.CHECKS,
     **values_channels.CHECKS,
     **values_routes.CHECKS,
+    **values_deliveries.CHECKS,
     "ck_organization_name_length": lengths("name", 3, 100),
     "ck_organization_slug_format": (
         ["slug = 'a'", "slug = '9'", "slug = 'acme-corp'", "slug = 'a-1-b'"],
@@ -589,6 +590,13 @@ def copied(table: str, **changes: str) -> str:
 NEW_ID = "gen_random_uuid()"
 NOT_THE_DEFAULT = {"id": NEW_ID, "is_default": "false", "position": "1", "created_by": SOMEBODY}
 
+A_HEAD = {
+    "id": NEW_ID,
+    "sequence": "(random() * 1000000000)::bigint + 10",
+    "status": "'PENDING'",
+    "next_attempt_at": "now()",
+}
+
 # By constraint: what would make two rows alike, and what only seems to.
 UNIQUES: dict[str, tuple[str, str]] = {
     "uq_cost_tracking_period": (
@@ -682,6 +690,14 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "uq_report_event_org_id_report_id_sequence": (
         copied("report_event", id=NEW_ID),
         copied("report_event", id=NEW_ID, sequence="t.sequence + 1"),
+    ),
+    "uq_alert_delivery_org_id_channel_id_thread_id_sequence": (
+        copied("alert_delivery", id=NEW_ID),
+        copied("alert_delivery", id=NEW_ID, sequence="2"),
+    ),
+    "ix_alert_delivery_head": (
+        copied("alert_delivery", **A_HEAD, thread_id="t.channel_id"),
+        copied("alert_delivery", **A_HEAD),
     ),
     "uq_cascade_analysis_org_id_divergence_id": (
         copied("cascade_analysis", id=NEW_ID),
