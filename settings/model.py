@@ -252,6 +252,13 @@ class Settings(BaseSettings):
         ge=timedelta(seconds=1),
         description="an alert that its receiver did not take in this time is given up (and may be replayed)",
     )
+    delivery_retention: Duration = Field(
+        timedelta(days=90),
+        alias="AUGENTIS_DELIVERY_RETENTION",
+        ge=timedelta(days=2),
+        description="deliveries of alerts that were sent or given up are forgotten this long after they were "
+        "made, at least 2d",
+    )
     email_domains: EmailDomains | None = Field(
         None,
         alias="AUGENTIS_EMAIL_DOMAINS",

@@ -1,11 +1,11 @@
-"""What is kept for a while alone: invitations that have ended, what agents said when they failed."""
+"""What is kept for a while alone: invitations and deliveries that have ended, what agents failed with."""
 
 from datetime import datetime
 
 import asyncpg
 
 from settings import Settings
-from storage import retention, turns
+from storage import deliveries, retention, turns
 
 AT_ONCE = 1000
 """Rows of one transaction."""
@@ -29,3 +29,13 @@ async def forget_executions(pool: asyncpg.Pool, settings: Settings, now: datetim
             if not await turns.taken(connection, "forgetting executions"):
                 return
             forgotten = await retention.forget_executions(connection, before, AT_ONCE)
+
+
+async def forget_deliveries(pool: asyncpg.Pool, settings: Settings, now: datetime) -> None:
+    """Forget the deliveries that have ended and were made before `AUGENTIS_DELIVERY_RETENTION`."""
+    forgotten = AT_ONCE
+    while forgotten == AT_ONCE:
+        async with pool.acquire() as connection, connection.transaction():
+            if not await turns.taken(connection, "forgetting deliveries"):
+                return
+            forgotten = await deliveries.forget(connection, now - settings.delivery_retention, AT_ONCE)
