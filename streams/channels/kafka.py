@@ -1,14 +1,10 @@
 """A team's own topic: divergence_alerts.<slug of the organisation>, made when it is first written to."""
 
+import asyncio
 import re
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    UnknownTopicOrPartitionError,
-)
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from migrations.topics import KafkaUnreachableError, TopicRefusedError, make_topic
 from settings import Settings
@@ -39,6 +35,7 @@ class KafkaSender:
     def __init__(self, settings: Settings, producer: AIOKafkaProducer | None) -> None:
         self._settings, self._producer = settings, producer
         self._there: set[str] = set()
+        self._making = asyncio.Lock()
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Write one record, which all replicas have when it is accepted.
@@ -50,17 +47,26 @@ class KafkaSender:
             return Outcome("retry", "this process does not write to Kafka")
         topic = topic_of(parcel.org_slug)
         try:
-            if topic not in self._there:
-                await make_topic(self._settings, topic)
-                self._there.add(topic)
-            await self._producer.send_and_wait(topic, parcel.body, key=_key(parcel), headers=_headers(parcel))
+            await self._make(topic)
+            await self._write(self._producer, topic, parcel)
         except MessageSizeTooLargeError:
             return Outcome("refused", f"{len(parcel.body)} bytes are too many for the topic")
         except (KafkaUnreachableError, TopicRefusedError, KafkaError) as error:
-            if isinstance(error, UnknownTopicOrPartitionError | InvalidTopicError):
-                self._there.discard(topic)
             return Outcome("retry", f"Kafka did not take it ({type(error).__name__})")
         return Outcome("accepted", f"in {topic}")
+
+    async def _make(self, topic: str) -> None:
+        async with self._making:
+            if topic not in self._there:
+                await make_topic(self._settings, topic)
+                self._there.add(topic)
+
+    async def _write(self, producer: AIOKafkaProducer, topic: str, parcel: Parcel) -> None:
+        try:
+            await producer.send_and_wait(topic, parcel.body, key=_key(parcel), headers=_headers(parcel))
+        except BaseException:  # the end of our time among them: a topic that was deleted is not told at once
+            self._there.discard(topic)
+            raise
 
 
 def _key(parcel: Parcel) -> bytes:
