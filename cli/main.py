@@ -53,6 +53,7 @@ COMMANDS = {
     "cascade": Lazy("cli.cascade", "cascade", "what rests on an artifact, should it be proven wrong"),
     "alert": Lazy("cli.alerting.command", "app", "what an alert says in each channel: preview"),
     "routes": Lazy("cli.alerting.routes", "app", "which alert goes to which channel: list, test"),
+    "deliveries": Lazy("cli.deliveries", "app", "alerts on their way to channels: list, replay"),
     "costs": Lazy("cli.costs", "costs", "what agents cost, by project, phase or agent"),
     "backtest": Lazy("cli.backtesting.command", "backtest", "what an assumption would have said so far"),
     "lag": Lazy("cli.lag", "lag", "how far behind each partition is, in offsets and event time"),

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.reading.pages import Orders, Slice, page
@@ -31,6 +31,16 @@ async def listed(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Slic
     if wanted.since:
         query = query.where(AlertDelivery.created_at >= wanted.since)
     return await page(session, query, part)
+
+
+async def count(session: AsyncSession, org_id: UUID, status: str, channel_id: UUID) -> int:
+    """Return how many of a channel's deliveries stand so."""
+    query = select(func.count()).where(
+        AlertDelivery.org_id == org_id,
+        AlertDelivery.channel_id == channel_id,
+        AlertDelivery.status == status,
+    )
+    return (await session.scalars(query)).one()
 
 
 async def one(session: AsyncSession, org_id: UUID, delivery_id: UUID) -> AlertDelivery | None:
