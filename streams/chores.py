@@ -12,8 +12,8 @@ from typing import NamedTuple
 import asyncpg
 
 from settings import Settings
-from streams import costs, digest, heads
-from streams.forgetting import forget_executions, forget_invitations
+from streams import beating, costs, digest, heads
+from streams.forgetting import forget_deliveries, forget_executions, forget_invitations
 from streams.gauges import GAUGES
 from streams.giving_up import give_up_silent
 from streams.noticing import Noticing
@@ -32,10 +32,12 @@ CHORES: tuple[Chore, ...] = (
     Chore("giving up silent executions", timedelta(minutes=1), give_up_silent),
     Chore("rolling up costs", timedelta(minutes=1), costs.roll_up),
     Chore("noticing what is silent, refused or late", timedelta(minutes=5), Noticing().look),
+    Chore("heartbeats of channels", timedelta(seconds=20), beating.beat),
     Chore("measuring how the system stands", timedelta(seconds=30), GAUGES.measure),
     Chore("telling the weekly digest", timedelta(minutes=1), digest.tell),
     Chore("telling the ends of the audit log", timedelta(hours=1), heads.tell),
     Chore("forgetting invitations", timedelta(hours=1), forget_invitations),
     Chore("forgetting executions", timedelta(hours=1), forget_executions),
+    Chore("forgetting deliveries", timedelta(hours=1), forget_deliveries),
     Chore("taking production as evidence", timedelta(hours=1), testify),
 )
