@@ -31,7 +31,7 @@ check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/pytest -q tests/unit/test_compose.py
 
 test-system: .venv/.system ## tests on Debian's PostgreSQL 15, which is installed (root or sudo)
-	@sh requirements/debian.sh postgresql-15 curl prometheus
+	@sh requirements/debian.sh postgresql-15 curl prometheus prometheus-alertmanager
 	@sh requirements/on-postgres-15.sh $(BIN)/pytest
 
 bench: .venv/.dev ## samples/s beside the limit
