@@ -105,8 +105,8 @@ MISSING: Mapping[str, Missing] = {
 BROKEN: Mapping[str, tuple[str, str]] = {
     "ck_alert_channel_recipients": ("settings.to", "name whom it is for before it is used again"),
     "ck_alert_route_default": (
-        "matchers",
-        "the default route is about all that no other is: make another route",
+        "",
+        "the default route takes no matchers and does not continue: make another",
     ),
     "ck_alert_route_position": ("position", "the default route stays behind all others"),
     "ck_alert_silence_span": ("ends_at", "a time after starts_at is meant, at most 366 days later"),
