@@ -1,4 +1,4 @@
-"""A real Alertmanager groups our alerts by our labels, is told them again after a restart, and of their end."""
+"""A real Alertmanager groups our alerts by our labels, is told again after a restart, and of their end."""
 
 import json
 import signal
