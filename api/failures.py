@@ -1,7 +1,9 @@
 """Every error that a request can end with, as the problem that its caller may know of."""
 
 import logging
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +16,7 @@ from starlette.exceptions import HTTPException
 from api import problems, refusals
 from api.auth.keys import IssuerAwayError
 from api.etags import etag
+from api.parameters import spelt
 from api.problems import FieldError, Kind, ProblemError, respond
 from detectors.assumptions import ContentError
 from storage.database import AWAY, is_away
@@ -44,6 +47,8 @@ _WORDS = {
     "uuid_type": "send a UUID",
     "timezone_aware": "say the offset as well, as in 2026-11-01T10:00:00Z",
 }
+_PART = re.compile(r"(days|seconds)=([0-9]+)")
+_SPAN = re.compile(r"datetime\.timedelta\(([a-z0-9=, ]*)\)")
 
 
 def install(app: FastAPI) -> None:
@@ -80,7 +85,12 @@ def _message(fault: Mapping[str, Any]) -> str:
         return f"there is no such {'field' if fault['loc'][0] == 'body' else 'parameter'}"
     if fault["type"] == "missing" and fault["loc"] == ("body",):
         return _AN_OBJECT
-    return _WORDS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
+    said = _WORDS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
+    return _SPAN.sub(_spelt, said)
+
+
+def _spelt(match: re.Match[str]) -> str:
+    return spelt(timedelta(**{name: int(number) for name, number in _PART.findall(match[1])}))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -75,7 +75,7 @@ BEGIN
             changes := false;
         ELSIF changes AND NEW.secret_rotated_at IS NOT NULL THEN
             IF NEW.kind <> 'webhook' THEN
-                RAISE EXCEPTION 'of this kind one secret is live: change the channel''s' USING ERRCODE = 'AG036';
+                RAISE EXCEPTION 'a webhook alone has two secrets: change this channel''s instead' USING ERRCODE = 'AG036';
             ELSIF OLD.secret_rotated_at IS NOT NULL THEN
                 RAISE EXCEPTION 'two secrets are live: retire the older one first' USING ERRCODE = 'AG036';
             END IF;

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text, update
@@ -43,6 +44,7 @@ KNOWN = {
         "draft of the archived project",
         "nothing",
         "evidence of ann in review",
+        "channel to Kafka",
         *ENDED,
         *INVITATIONS,
         *IN_REVIEW,
@@ -76,6 +78,9 @@ async def prepare(world: World) -> None:
         for days, (name, status) in enumerate(ENDED.items(), 10):
             session.add(report(here, HOUR - timedelta(days=days), id=KNOWN[name], status=status))
         session.add_all(_invitations(world))
+        there_are = "SELECT count(*) FROM alert_channel WHERE org_id = :org"
+        made = await session.scalar(text(there_are), {"org": world.b})
+        session.add_all(_channels(world, 50 - int(made or 0)))
         session.add_all(_versions(world, here))
         await session.execute(text("UPDATE agent SET is_active = false WHERE id = 26"))
         await session.execute(text("SET LOCAL session_replication_role = replica"))
@@ -108,6 +113,18 @@ def _archived(world: World, place: Place) -> Iterator[tables.Base]:
         type="PRD",
         created_by=world.ann,
     )
+
+
+def _channels(world: World, left: int) -> Iterator[tables.AlertChannel]:
+    """One more of A, and as many of B as it may still have."""
+    of: dict[str, Any] = {"kind": "kafka", "settings": {}}
+    yield tables.AlertChannel(
+        org_id=world.a, id=KNOWN["channel to Kafka"], name="Kafka", created_by=world.ann, **of
+    )
+    for number in range(left):
+        yield tables.AlertChannel(
+            org_id=world.b, id=uuid4(), name=f"channel {number}", created_by=world.bob, **of
+        )
 
 
 def _invitations(world: World) -> Iterator[tables.Invitation]:
@@ -175,5 +192,6 @@ def known(callers: Callers) -> dict[str, str]:
         "failed": here["failed"],
         "running in B": there["running"],
         "invitation": here["invitation"],
+        "channel": here["channel"],
         **{name: str(getattr(callers.world, name)) for name in ("ann", "max", "vic", "fay", "bob", "eve")},
     }

@@ -335,17 +335,18 @@ async def test_what_is_refused_is_named_by_its_path(team: Team):
     assert (await team.read("alert-channels"))["items"] == []
 
 
+ALLOWED: list[tuple[str, Json]] = [
+    ("webhook", {"settings": {"url": "http://10.1.2.3:9000/alerts"}}),
+    ("webhook", {"settings": {"url": "http://hooks.corp:8443"}}),
+    ("alertmanager", {"settings": {"url": "http://10.0.0.9:9093/prefix"}, "secrets": {}}),
+    ("slack", {"secrets": {"url": "https://hooks.corp:8443/mattermost"}}),
+    ("teams", {"secrets": {"url": "https://x.api.powerplatform.com:443/workflows"}}),
+]
+
+
 async def test_what_the_operator_allows_is_taken(team: Team):
-    for number, (kind, body) in enumerate(
-        (
-            ("webhook", {"settings": {"url": "http://10.1.2.3:9000/alerts"}}),
-            ("webhook", {"settings": {"url": "http://hooks.corp:8443"}}),
-            ("alertmanager", {"settings": {"url": "http://10.0.0.9:9093/prefix"}, "secrets": {}}),
-            ("slack", {"secrets": {"url": "https://hooks.corp:8443/mattermost"}}),
-            ("teams", {"secrets": {"url": "https://x.api.powerplatform.com:443/workflows"}}),
-        )
-    ):
+    for number, (kind, body) in enumerate(ALLOWED):
         await made(team, kind, name=f"{kind} {number}", **body)
     for url in ("http://hooks.corp", "http://11.0.0.1"):
-        body = {"kind": "webhook", "name": "not", "settings": {"url": url}}
-        assert slug(await team.ask("ann", "POST", "alert-channels", json=body), 422) == "invalid-request"
+        other = {"kind": "webhook", "name": "not", "settings": {"url": url}}
+        assert slug(await team.ask("ann", "POST", "alert-channels", json=other), 422) == "invalid-request"

@@ -16,7 +16,7 @@ from storage import channel_secrets, secrets
 from storage.entities import channels
 from storage.operating import operator
 from storage.reading import channels as reading
-from storage.tenancy import Claims, Erasure, KeyClaims, TenantSessions
+from storage.tenancy import AnyClaims, Claims, Erasure, KeyClaims, TenantSessions
 from tests.databases import SECRET, Database
 from tests.teams import Team, gathered
 from tests.tenancy.asking import asking, changed, rows, sqlstate
@@ -134,7 +134,7 @@ async def test_who_writes_channels(world: World):
         " VALUES (:org, gen_random_uuid(), 'mine', 'kafka', '{}', :user)"
     )
     update = "UPDATE alert_channel SET rate_per_minute = 5 WHERE id = :id"
-    askers = {
+    askers: dict[str, tuple[AnyClaims | None, int]] = {
         "ann": (world.claims("ann"), 1),
         "max": (world.claims("max"), 0),
         "vic": (world.claims("vic"), 0),
