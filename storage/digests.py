@@ -86,7 +86,7 @@ async def recipients(connection: Connection, org_id: UUID, due: datetime) -> lis
            JOIN project AS p ON p.org_id = r.org_id AND p.id = r.project_id
            WHERE t.org_id = $1 AND t.state = 'DIGEST' AND t.reminded_at IS NULL AND t.first_told_at < $2
              AND c.removed_at IS NULL AND c.disabled_at IS NULL AND c.kind <> ALL ($3)
-             AND r.classification = 'COSMETIC'
+             AND r.classification = 'COSMETIC' AND r.state IN ('OPEN', 'ACKNOWLEDGED')
            ORDER BY t.channel_id, t.subject_id FOR UPDATE OF t""",
         org_id,
         due,
