@@ -4,6 +4,8 @@ from typing import Self
 from client.agents import Agents
 from client.artifacts import Artifacts
 from client.audit import Audit
+from client.calm import Calm
+from client.channels import Channels
 from client.costs import Costs
 from client.deliveries import Deliveries
 from client.evidence import EvidencePieces
@@ -29,6 +31,8 @@ class Client(
     Notices,
     Deliveries,
     Routes,
+    Calm,
+    Channels,
     Exclusions,
     Agents,
     Costs,

@@ -10,6 +10,8 @@ from client.records.agents import (
 )
 from client.records.audit import AuditEntry
 from client.records.backtests import ArtifactBacktest, Backtest
+from client.records.calm import AlertSilence, AlertWindow
+from client.records.channels import AlertChannel, MadeAlertChannel
 from client.records.costs import Cost, CostPage, CostSums
 from client.records.deliveries import AlertDelivery
 from client.records.evidence import Evidence, EvidenceLadder, EvidenceRung
@@ -69,9 +71,12 @@ __all__ = [
     "AgentExecution",
     "AgentTool",
     "AlarmBudget",
+    "AlertChannel",
     "AlertDelivery",
     "AlertNotice",
     "AlertRoute",
+    "AlertSilence",
+    "AlertWindow",
     "Artifact",
     "ArtifactBacktest",
     "ArtifactCascade",
@@ -102,6 +107,7 @@ __all__ = [
     "Indicator",
     "Invitation",
     "MachineKey",
+    "MadeAlertChannel",
     "MadeMachineKey",
     "Me",
     "Member",

@@ -233,3 +233,21 @@ def test_hours_and_days_are_taken_out_and_given_back(client: Client, team: Team)
     assert put == client.holidays(project)
     assert {each["day"] for each in put["holidays"]} > {"2026-12-24", "2026-10-26"}
     assert client.put_holidays(project)["holidays"] == []
+
+
+def test_a_channel_is_made_its_secret_rotated_and_it_is_removed(client: Client):
+    made = client.create_alert_channel(
+        "webhook", "Ours", {"url": "https://receiver.example"}, heartbeat_every="4h", idempotency_key="once"
+    )
+    first = made["secret"]
+    assert first is not None
+    rotated = client.rotate_channel_secret(made["id"], idempotency_key="twice")
+    assert rotated["secret"] not in {None, first}
+    assert rotated["secret_rotated_at"] is not None
+    assert client.retire_channel_secret(made["id"])["secret_rotated_at"] is None
+    channel = client.enable_alert_channel(made["id"])
+    channel = client.change_alert_channel(channel, name="Ours too", heartbeat_every=None)
+    assert client.alert_channel(channel["id"]) == channel
+    assert channel in list(client.alert_channels(kind="webhook", sort="name"))
+    client.remove_alert_channel(channel)
+    assert channel["id"] not in {each["id"] for each in client.alert_channels()}
