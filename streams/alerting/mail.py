@@ -43,9 +43,9 @@ def render(
         ValueError: an address or a header has a line break in it.
     """
     mail = EmailMessage(policy.SMTP)
-    mail["Subject"] = message.title
-    mail["From"] = envelope.sender
-    mail["To"] = envelope.to
+    _add(mail, "Subject", message.title.replace("=?", "= ?"))
+    _add(mail, "From", envelope.sender)
+    _add(mail, "To", envelope.to)
     mail["Date"] = format_datetime(message.at)
     own, first = _own_id(message, places), _first_id(message, places)
     mail["Message-ID"] = own
@@ -56,6 +56,13 @@ def render(
     mail["X-Auto-Response-Suppress"] = "All"
     _fill(mail, message, own, picture)
     return mail
+
+
+def _add(mail: EmailMessage, name: str, value: str) -> None:
+    """Add a header; `=?` would begin an encoded word, in which a line break may hide that ends the header."""
+    mail[name] = value
+    if "=?" in value or {"\r", "\n"} & set(str(mail[name])):
+        raise ValueError(f"{name} has a line break in it")
 
 
 def _fill(mail: EmailMessage, message: Message, own: str, picture: Picture | None) -> None:
