@@ -180,7 +180,8 @@ class _Deciding:
             self._put(replace(known, refreshed_at=self.look.at))
 
     def _in(self, threads: set[Pair]) -> list[Told]:
-        return [told for told in self.told.values() if (told.channel_id, told.thread.id) in threads]
+        known = [told for told in self.told.values() if told.state != DIGEST]
+        return [told for told in known if (told.channel_id, told.thread.id) in threads]
 
     def _known(self, want: Want) -> Told:
         return self.told[want.channel.id, want.subject.id]

@@ -51,13 +51,14 @@ class Later:
 
 
 class View:
-    """A look, with what was told by thread."""
+    """A look, with what was told by thread; what waits for a digest is in none yet."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
         self.threads: Mapping[Pair, list[Told]] = defaultdict(list)
         for told in look.told.values():
-            self.threads[told.channel_id, told.thread.id].append(told)
+            if told.state != DIGEST:
+                self.threads[told.channel_id, told.thread.id].append(told)
 
     def goes_on(self, channel: UUID, thread: Thread) -> bool:
         """Return whether the channel knows of something in the thread that has not ended."""

@@ -48,6 +48,13 @@ OLDEST_DELIVERY = Gauge(
     "for how long the oldest alert waits for its channel",
     registry=REGISTRY,
 )
+TOLD = _counter("alerts_told", "messages that the notifier made for channels", "kind")
+DECIDED = Histogram(
+    "augentis_alerts_decided_seconds",
+    "seconds from when a subject was due to be looked at to the decision what is told of it",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0),
+    registry=REGISTRY,
+)
 CLOSE_SECONDS = Histogram(
     "augentis_close_seconds",
     "seconds from the look that found an hour closable to its row's commit; looks are 0.5 s apart",

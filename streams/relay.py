@@ -21,7 +21,7 @@ from guarded import RefusedError
 from migrations.topics import KafkaUnreachableError, largest_batch
 from settings import Settings, SettingsError
 from settings.kafka import client_options
-from storage import database, outbox
+from storage import alerting, database, outbox
 from storage.deliveries import CHANNEL as DELIVERIES
 from storage.outbox import Due, Letter
 from storage.secrets import seal
@@ -34,6 +34,7 @@ from streams.errors import exit_code
 from streams.kafka_watch import KafkaWatch
 from streams.listening import listen, repeat
 from streams.logs import configure
+from streams.notifier import Notifier
 from streams.stopping import Stop
 from streams.webhook import Webhook
 
@@ -103,15 +104,18 @@ def _webhook(settings: Settings) -> Webhook | None:
 async def _relay(
     settings: Settings, pool: asyncpg.Pool, producer: AIOKafkaProducer, webhook: Webhook | None
 ) -> int:
-    stop, news, to_send = Stop.on_signals(), asyncio.Event(), asyncio.Event()
+    stop, news, to_tell, to_send = Stop.on_signals(), asyncio.Event(), asyncio.Event(), asyncio.Event()
     deliveries = Deliveries(pool, Senders(settings, producer), settings)
     to_kafka = KafkaRelay(pool, producer, seal(settings.need("secret_key")))
     works: list[Awaitable[object]] = [
         stop.wait(),
-        listen(pool, {outbox.CHANNEL: news, DELIVERIES: to_send}, settings.retry_for),
+        listen(
+            pool, {outbox.CHANNEL: news, alerting.CHANNEL: to_tell, DELIVERIES: to_send}, settings.retry_for
+        ),
         repeat(to_kafka.send_some, news, settings.retry_for, "relaying to Kafka"),
         KafkaWatch(settings, [ALERTS]).run(),
         watch_database(settings.need("database_url_worker"), settings.retry_for),
+        Notifier(pool, settings).run(to_tell),
         deliveries.run(to_send),
         deliveries.count(),
     ]

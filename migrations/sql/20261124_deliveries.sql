@@ -4,7 +4,7 @@
 SET LOCAL row_security = on;
 
 -- A subject's place in the outbox of alerts: it is there as long as something may be told of it. A due_at of
--- 'infinity' waits for news. A row of kind 'organization' asks that all of its subjects are looked at.
+-- 'infinity' waits for news. Of one that `begins` some channel is told for the first time then. A row of kind 'organization' asks that all of its subjects are looked at.
 CREATE TABLE alert_due (
     org_id UUID NOT NULL,
     subject_kind TEXT NOT NULL,
@@ -12,6 +12,7 @@ CREATE TABLE alert_due (
     project_id UUID,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    begins BOOLEAN DEFAULT true NOT NULL,
     CONSTRAINT pk_alert_due PRIMARY KEY (org_id, subject_id),
     CONSTRAINT ck_alert_due_subject_kind CHECK (subject_kind IN ('report', 'notice', 'organization')),
     CONSTRAINT ck_alert_due_project CHECK ((project_id IS NULL) = (subject_kind = 'organization'))
@@ -47,6 +48,7 @@ CREATE TABLE alert_told (
 );
 CREATE INDEX ix_alert_told_subject ON alert_told (org_id, subject_id);
 CREATE INDEX ix_alert_told_thread ON alert_told (org_id, channel_id, thread_id);
+CREATE INDEX ix_alert_told_digest ON alert_told (org_id, channel_id) WHERE state = 'DIGEST';
 CREATE INDEX ix_alert_told_lately ON alert_told (org_id, first_told_at);
 
 -- What becomes of a report is to be told: in the transaction in which it does, once however often it does.

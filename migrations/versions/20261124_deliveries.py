@@ -16,12 +16,13 @@ WORKER, ARCHIVIST, HERALD = "augentis_worker", "augentis_archivist", "augentis_h
 OPERATED = "org_id = (SELECT auth.operated_org())"
 CLOSED = "org_id = (SELECT auth.closed_org())"
 COLUMNS = {
-    "alert_due": "org_id, subject_kind, subject_id, project_id, due_at, changed_at",
+    "alert_due": "org_id, subject_kind, subject_id, project_id, due_at, changed_at, begins",
     "alert_told": (
         "org_id, channel_id, subject_id, subject_kind, project_id, route_id, thread_id, thread_kind, state,"
         " classification, first_told_at, told_at, reminded_at, refreshed_at, escalated_at, acknowledged_told"
     ),
 }
+SAID = {"app_user": "id, full_name", "report_event": "org_id, report_id, kind, at"}
 FUNCTIONS = ("alert_of_report()", "alerts_due_again(uuid)", "alert_again()")
 # What is changed there changes what is to be told. A silence or a window that begins holds what would be told
 # when it would be; a channel is in no route as it is made.
@@ -37,7 +38,13 @@ CHANGED = {
 def upgrade() -> None:
     run_file("20261124_deliveries.sql")
     run_file("20261124_deliveries_lanes.sql")
-    for statement in (*_for_the_worker(), *_for_the_archivist(), *_for_the_herald(), *_again()):
+    for statement in (
+        *_for_the_worker(),
+        *_for_alerts(),
+        *_for_the_archivist(),
+        *_for_the_herald(),
+        *_again(),
+    ):
         op.execute(statement)
 
 
@@ -50,6 +57,9 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION public.{function}")
     op.execute("DROP TABLE alert_told, alert_due")
     op.execute(f"REVOKE USAGE ON SCHEMA public FROM {HERALD}")
+    for table, columns in SAID.items():
+        op.execute(f"DROP POLICY worker_select ON {table}")
+        op.execute(f"REVOKE SELECT ({columns}) ON {table} FROM {WORKER}")  # noqa: S608  # no input
 
 
 def _for_the_worker() -> Iterator[str]:
@@ -60,6 +70,13 @@ def _for_the_worker() -> Iterator[str]:
         yield f"CREATE POLICY worker_insert ON {table} FOR INSERT TO {WORKER} WITH CHECK (true)"
         yield f"CREATE POLICY worker_update ON {table} FOR UPDATE TO {WORKER} USING (true) WITH CHECK (true)"
         yield f"CREATE POLICY worker_delete ON {table} FOR DELETE TO {WORKER} USING (true)"
+
+
+def _for_alerts() -> Iterator[str]:
+    """What alerts say: who is asked, who took or resolved a report, and since when it is open."""
+    for table, columns in SAID.items():
+        yield f"GRANT SELECT ({columns}) ON {table} TO {WORKER}"
+        yield f"CREATE POLICY worker_select ON {table} FOR SELECT TO {WORKER} USING (true)"
 
 
 def _for_the_archivist() -> Iterator[str]:

@@ -18,7 +18,8 @@ TOLD_STATES = ("TOLD", "ENDED", "DIGEST")
 class AlertDue(Base):
     """When a subject is looked at next; it is there as long as something may be told of it.
 
-    A `due_at` of infinity waits for news. One of kind `organization` asks that all of the organisation's
+    A `due_at` of infinity waits for news. One that `begins` is told to some channel for the first time then.
+    One of kind `organization` asks that all of the organisation's
     subjects are looked at; its `subject_id` is the organisation's.
     """
 
@@ -36,6 +37,7 @@ class AlertDue(Base):
     project_id: Mapped[UUID | None]
     due_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    begins: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class AlertTold(Base):
@@ -57,6 +59,7 @@ class AlertTold(Base):
         CheckConstraint("(classification IS NULL) = (subject_kind = 'notice')", name="classified"),
         Index("ix_alert_told_subject", "org_id", "subject_id"),
         Index("ix_alert_told_thread", "org_id", "channel_id", "thread_id"),
+        Index("ix_alert_told_digest", "org_id", "channel_id", postgresql_where=text("state = 'DIGEST'")),
         Index("ix_alert_told_lately", "org_id", "first_told_at"),
     )
 

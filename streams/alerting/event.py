@@ -30,6 +30,13 @@ def render(message: Message, content: Content) -> dict[str, Any]:
         },
         "message": in_words(message) | {"certainty": sureness.in_words(content.report)},
     }
+    incident = content.incident
+    if incident and incident.told_as_one:
+        event["data"]["told_as_one"] = {
+            "id": str(incident.id),
+            "report_ids": [str(peer.report_id) for peer in incident.peers],
+            "over": message.over,
+        }
     return event
 
 
@@ -42,6 +49,8 @@ def render_storm(message: Message, storm: Storm) -> dict[str, Any]:
         "report_ids": [str(brief.report_id) for brief in storm.briefs],
         "message": in_words(message),
     }
+    if storm.over:
+        data["over"] = True
     return {"type": f"divergence.{message.kind}", "timestamp": storm.at.isoformat(), "data": data}
 
 

@@ -35,33 +35,38 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """What is told of many reports, at least one; `org` is the organisation's slug."""
+    """What is told of many reports, at least one; `org` is the organisation's slug.
+
+    `id` is the storm's, None where it follows from its reports. `again` is one that was told before and
+    lasts, `over` one of which all reports have ended.
+    """
 
     org_id: UUID
     org: str
     at: datetime
     briefs: Sequence[Brief]
     places: Places = field(default_factory=Places)
+    id: UUID | None = None
+    again: bool = False
+    over: bool = False
 
 
 def message(storm: Storm) -> Message:
     """Return what is told of many reports, in words."""
     ranked = sorted(storm.briefs, key=_rank)
     began = min(brief.detected_at for brief in ranked)
-    about = uuid5(STORM_IDS, f"{storm.org_id}/{began.isoformat()}")
+    about = storm.id or uuid5(STORM_IDS, f"{storm.org_id}/{began.isoformat()}")
     grave = max(_GRAVITY[Classification(brief.classification)] for brief in ranked)
     classes = _counted((brief.classification for brief in ranked), list(_GRAVITY))
     link = storm.places.address(OPEN_REPORTS)
     return Message(
         kind=Kind.STORM,
-        key=str(Kind.STORM),
+        key=f"{Kind.STORM}.{storm.at:%Y%m%dT%H%M%SZ}" if storm.again or storm.over else str(Kind.STORM),
         at=storm.at,
         severity=_LOUDNESS[grave],
         subject=_subject(storm, about, began),
-        title=shorten(f"{len(ranked):,} assumptions are broken at once: {classes}", TITLE),
-        sentence=f"Production contradicts {len(ranked):,} assumptions of {_projects(ranked)} at once. "
-        "So many together have one cause more often than many: look at what changed for all of them, "
-        "tracking included.",
+        title=shorten(f"{_headline(storm)}: {classes}", TITLE),
+        sentence=_sentence(storm),
         facts=(
             ("By classification", classes),
             ("By type", _counted(brief.divergence_type for brief in ranked)),
@@ -70,6 +75,29 @@ def message(storm: Storm) -> Message:
         lists=(Listed(f"The worst {min(len(ranked), _WORST)}", _worst(ranked)),),
         links=(Link("All open reports", link),) if link else (),
         note=f"API: {OPEN_REPORTS}",
+        over=storm.over,
+    )
+
+
+def _headline(storm: Storm) -> str:
+    count = f"{len(storm.briefs):,}"
+    if storm.over:
+        return f"Over: {count} reports have ended"
+    return f"{count} assumptions are {'still broken' if storm.again else 'broken at once'}"
+
+
+def _sentence(storm: Storm) -> str:
+    many = f"{len(storm.briefs):,} assumptions of {_projects(storm.briefs)}"
+    if storm.over:
+        return (
+            f"All reports about {many} have ended: production keeps the assumptions again, they were"
+            " replaced, or somebody resolved the reports."
+        )
+    if storm.again:
+        return f"Production still contradicts {many}, and nobody has acknowledged all of it."
+    return (
+        f"Production contradicts {many} at once. So many together have one cause more often than many: look"
+        " at what changed for all of them, tracking included."
     )
 
 
