@@ -50,7 +50,8 @@ class Team:
         made = uuid4()
         async with self.database.superuser() as connection:
             await connection.execute(
-                """INSERT INTO alert_channel (org_id, id, name, kind, settings, sealed, rate_per_minute, created_by)
+                """INSERT INTO alert_channel
+                       (org_id, id, name, kind, settings, sealed, rate_per_minute, created_by)
                    VALUES ($1, $2, $3, 'webhook', jsonb_build_object('url', $4::text), $5, $6, $7)""",
                 self.org,
                 made,
@@ -71,7 +72,7 @@ class Team:
             await deliveries.put(connection, news)
 
     async def rows(self, what: str = "*", where: str = "true") -> list[Any]:
-        sql = f"SELECT {what} FROM alert_delivery WHERE {where} ORDER BY sequence"  # noqa: S608  # of tests
+        sql = f"SELECT {what} FROM alert_delivery WHERE {where} ORDER BY sequence"
         return list(await self.pool.fetch(sql))
 
     async def lane(self, channel: UUID) -> Any:
@@ -79,16 +80,17 @@ class Team:
 
     async def none_waits(self, seconds: float = 20) -> None:
         async def done() -> bool:
-            return not await self.pool.fetchval("SELECT count(*) FROM alert_delivery WHERE status = 'PENDING'")
+            waiting = "SELECT count(*) FROM alert_delivery WHERE status = 'PENDING'"
+            return not await self.pool.fetchval(waiting)
 
         await eventually(done, seconds)
 
 
 @asynccontextmanager
 async def relaying(pool: asyncpg.Pool, settings: Settings, count: int = 1) -> AsyncIterator[list[Deliveries]]:
-    """Run relays of deliveries in this process, each with events and a listener of its own."""
+    """Run relays of deliveries in this process, each with a listener of its own; they wait for short times."""
     senders = Senders(settings, None)
-    relays = [Deliveries(pool, senders, settings) for _ in range(count)]
+    relays = [Deliveries(pool, senders, settings, lambda: 0.1) for _ in range(count)]
     news = [asyncio.Event() for _ in relays]
     works: Iterable[Any] = [
         *(relay.run(event) for relay, event in zip(relays, news, strict=True)),

@@ -100,6 +100,9 @@ def test_a_circuit_opens_after_failures_in_a_row_and_closes_by_one_that_is_taken
     assert spans[-1] == LONGEST / 2
     assert Circuit(TRIES + 3).after(1, 9) == Circuit(0)
     assert Circuit(3).after(0, 0) == Circuit(3)
+    # Fifty that fail at once are one failure of the receiver.
+    assert Circuit(0).after(0, 50) == Circuit(TRIES)
+    assert Circuit(TRIES).after(0, 50) == Circuit(TRIES + 1)
 
 
 @given(rate=st.integers(1, 6000), seconds=st.lists(st.floats(0, 60), min_size=1, max_size=50))
