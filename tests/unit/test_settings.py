@@ -7,6 +7,7 @@ import pytest
 
 import settings
 from settings import OidcProvider, SettingsError, parse_duration
+from settings.smtp import SmtpServer, bare_address, smtp_server
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +166,47 @@ def test_what_is_needed_and_missing_is_said_with_a_way_out(monkeypatch):
         settings.load().need("database_url_api")
     monkeypatch.setenv("DATABASE_URL_API", "postgresql://u:p@h/d")
     assert settings.load().need("database_url_api") == "postgresql://u:p@h/d"
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example", SmtpServer("mail.example", 587, tls=False)),
+        ("smtps://mail.example/", SmtpServer("mail.example", 465, tls=True)),
+        (
+            "smtp://me%40a.example:p%2Fw@[::1]:25",
+            SmtpServer("::1", 25, tls=False, username="me@a.example", password="p/w"),
+        ),
+    ],
+)
+def test_a_mail_server_is_an_address(monkeypatch, url, server):
+    monkeypatch.setenv("AUGENTIS_SMTP_URL", url)
+    with pytest.raises(SettingsError, match="AUGENTIS_SMTP_URL needs AUGENTIS_SMTP_FROM"):
+        settings.load()
+    monkeypatch.setenv("AUGENTIS_SMTP_FROM", "Augentis <alerts@a.example>")
+    assert settings.load().need("smtp_url") == url
+    assert smtp_server(url) == server
+    assert "p/w" not in repr(smtp_server(url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mail.example:25", "https://me:hunter2@mail.example", "smtp://me:hunter2@", "smtp://me:hunter2@a:0",
+     "smtp://me:hunter2@a:99999", "smtp://me:hunter2@a/path", "smtp://me:hunter2@a?tls=no"],
+)  # fmt: skip
+def test_what_is_no_mail_server_is_said_without_its_password(monkeypatch, url):
+    monkeypatch.setenv("AUGENTIS_SMTP_URL", url)
+    monkeypatch.setenv("AUGENTIS_SMTP_FROM", "alerts@a.example")
+    with pytest.raises(SettingsError, match="AUGENTIS_SMTP_URL: write smtp://") as said:
+        settings.load()
+    assert "hunter2" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "alerts", "a@b.example, c@d.example", "a@b.example\nBcc: e@e.example", "A <>", "A, B <a@b.example>"],
+)
+def test_mails_are_from_one_address(text):
+    with pytest.raises(ValueError, match="write one address"):
+        bare_address(text)
+    assert bare_address('"Jörg, ops" <alerts@a.example>') == "alerts@a.example"

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from guarded import Allowed, Guard, RefusedError, client
+from guarded import Allowed, Guard, RefusedError, client, connected
 from guarded.sockets import look_up
 from tests.web import Authority, answer, serving
 
@@ -53,6 +53,18 @@ async def test_the_next_address_of_a_name_is_tried_when_one_does_not_answer():
         async with client(guard, 5.0, 1000) as http:
             with pytest.raises(httpx.ConnectError):
                 await http.get(f"http://twice.example:{site.port}/")
+
+
+async def test_a_bare_socket_is_judged_and_goes_to_the_next_address_as_well():
+    async with serving(HERE) as site:
+        guard = Guard(Allowed.parse("127.0.0.0/8"), leading_to("127.0.0.2", "127.0.0.1"))
+        socket = await connected(guard, "twice.example", site.port, 5.0)
+        assert socket.getpeername() == ("127.0.0.1", site.port)
+        socket.close()
+        with pytest.raises(RefusedError, match="AUGENTIS_WEBHOOK_ALLOW"):
+            await connected(Guard(Allowed(), leading_to("127.0.0.1")), "once.example", site.port, 5.0)
+        with pytest.raises(ConnectionRefusedError):
+            await connected(Guard(Allowed.parse("127.0.0.3")), "127.0.0.3", site.port, 5.0)
 
 
 async def test_a_name_server_that_is_silent_is_waited_for_in_vain_only_so_long():
