@@ -88,7 +88,7 @@ class Team:
 
 @asynccontextmanager
 async def relaying(pool: asyncpg.Pool, settings: Settings, count: int = 1) -> AsyncIterator[list[Deliveries]]:
-    """Run relays of deliveries in this process, each with a listener of its own; they wait for short times."""
+    """Run relays of deliveries in this process, each with a listener of its own; they wait but shortly."""
     senders = Senders(settings, None)
     relays = [Deliveries(pool, senders, settings, lambda: 0.1) for _ in range(count)]
     news = [asyncio.Event() for _ in relays]
