@@ -68,6 +68,12 @@ def _reachable(url: str, info: ValidationInfo) -> str:
     return url
 
 
+def _base(url: str) -> str:
+    if "?" in url:
+        raise ValueError("send Alertmanager's own address, without what is behind a ?")
+    return url
+
+
 def _slack(url: str, info: ValidationInfo) -> str:
     return _unsaid(url, info, SLACK_HOSTS, "an incoming webhook begins with https://hooks.slack.com/")
 
@@ -124,10 +130,18 @@ class Nothing(_Part):
     """None of it."""
 
 
-class ReachedSettings(_Part):
-    """Where to: a webhook's address, or Alertmanager's own, without /api."""
+class WebhookSettings(_Part):
+    """Where to."""
 
     url: Annotated[Url, AfterValidator(_reachable)] = Field(examples=["https://acme.example/hooks/alerts"])
+
+
+class AlertmanagerSettings(_Part):
+    """Alertmanager's own address; /api/v2/alerts is put behind it."""
+
+    url: Annotated[Url, AfterValidator(_reachable), AfterValidator(_base)] = Field(
+        examples=["https://alertmanager.acme.example"]
+    )
 
 
 class WebhookSecrets(_Part):
@@ -197,12 +211,12 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "webhook": Kind(ReachedSettings, WebhookSecrets),
+    "webhook": Kind(WebhookSettings, WebhookSecrets),
     "email": Kind(EmailSettings, Nothing),
     "slack": Kind(Nothing, SlackSecrets),
     "teams": Kind(Nothing, TeamsSecrets),
     "pagerduty": Kind(PagerdutySettings, PagerdutySecrets),
-    "alertmanager": Kind(ReachedSettings, AlertmanagerSecrets),
+    "alertmanager": Kind(AlertmanagerSettings, AlertmanagerSecrets),
     "kafka": Kind(Nothing, Nothing),
 }
 

@@ -308,6 +308,7 @@ REFUSED: list[tuple[str, Json, str]] = [
     ("teams", {"secrets": {"url": "https://evillogic.azure.com"}}, "body.secrets.url"),
     ("pagerduty", {"secrets": {"routing_key": "short"}}, "body.secrets.routing_key"),
     ("pagerduty", {"settings": {"region": "asia"}}, "body.settings.region"),
+    ("alertmanager", {"settings": {"url": "https://am.example/?x=1"}}, "body.settings.url"),
     ("alertmanager", {"secrets": {"username": "us"}}, "body.secrets"),
     ("alertmanager", {"secrets": {"username": "u:s", "password": "x"}}, "body.secrets.username"),
     ("alertmanager", {"secrets": {"bearer": "x\r\nHost: evil.example"}}, "body.secrets.bearer"),
