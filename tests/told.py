@@ -27,7 +27,7 @@ _ADDRESSES: dict[str, dict[str, Any]] = {
     "alertmanager": {"url": "https://alertmanager.example"},
     "webhook": {"url": "https://receiver.example/"},
 }
-_SEALED = {
+_SEALED: dict[str, dict[str, Any]] = {
     "webhook": {"secrets": ["whsec_c2VjcmV0"]},
     "slack": {"url": "https://hooks.slack.example/x"},
     "pagerduty": {"routing_key": "k"},

@@ -187,6 +187,20 @@ def _deliveries(world: World) -> Iterator[Base]:
             attempts=12,
             last_error="given up after 12 attempts: status 503",
         )
+        yield tables.AlertTold(
+            org_id=place.org,
+            channel_id=world.channels[place.org],
+            subject_id=place.report,
+            subject_kind="report",
+            project_id=place.project,
+            route_id=place.route,
+            thread_id=place.report,
+            thread_kind="subject",
+            state="TOLD",
+            classification="MINOR",
+            first_told_at=HOUR,
+            told_at=HOUR,
+        )
 
 
 def _windows(world: World) -> Iterator[Base]:

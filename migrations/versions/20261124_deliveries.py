@@ -15,8 +15,9 @@ WORKER, ARCHIVIST, HERALD = "augentis_worker", "augentis_archivist", "augentis_h
 
 OPERATED = "org_id = (SELECT auth.operated_org())"
 CLOSED = "org_id = (SELECT auth.closed_org())"
+# What the archivist reads: of what leaves with nobody the keys.
 COLUMNS = {
-    "alert_due": "org_id, subject_kind, subject_id, project_id, due_at, changed_at, begins",
+    "alert_due": "org_id, subject_id",
     "alert_told": (
         "org_id, channel_id, subject_id, subject_kind, project_id, route_id, thread_id, thread_kind, state,"
         " classification, first_told_at, told_at, reminded_at, refreshed_at, escalated_at, acknowledged_told"

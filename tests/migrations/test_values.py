@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from storage.tables import Base
-from tests.migrations import values_calm, values_channels, values_deliveries, values_routes
+from tests.migrations import values_alerts, values_calm, values_channels, values_deliveries, values_routes
 from tests.undone import undone
 from tests.world import World
 
@@ -93,6 +93,7 @@ def used(read: str, wrote: str, cost: str) -> str:
 
 # By constraint: what an UPDATE may set and what not.
 CHECKS: dict[str, tuple[list[str], list[str]]] = {
+    **values_alerts.CHECKS,
     **values_calm.CHECKS,
     **values_channels.CHECKS,
     **values_routes.CHECKS,

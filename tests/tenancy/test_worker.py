@@ -28,6 +28,8 @@ READS = {
     "evidence",
 }
 WRITES = {
+    "alert_due",
+    "alert_told",
     "alert_delivery",
     "alert_lane",
     "cost_tracking",
@@ -51,6 +53,8 @@ WRITES = {
 }
 APPENDS = {"batch_seen", "audit_checkpoint"}
 DELETES = {
+    "alert_due",
+    "alert_told",
     "alert_delivery",
     "cost_tracking",
     "cost_pending",
