@@ -45,7 +45,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._guard, self._seconds, self._most_bytes = guard, seconds, most_bytes
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),
-            max_connections=100,
+            max_connections=512,
             max_keepalive_connections=20,
             keepalive_expiry=5.0,
             network_backend=GuardedNetwork(guard),

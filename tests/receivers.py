@@ -11,7 +11,8 @@ All that it knows is in one SQLite file, so that any process may ask for it and 
 
 Steps: a status (`500`), a status with Retry-After (`429:2`, `503:Tue, 24 Nov 2026 10:00:00 GMT`), `301` that
 leads to /elsewhere, `slow:SECONDS` before 204, `reset` (the connection, no answer), `endless` (200, and a
-body without end). `python -m tests.receivers FOLDER` serves in a process of its own until it is ended.
+body without end), `drip` (the same, slowly).
+`python -m tests.receivers FOLDER` serves in a process of its own until it is ended.
 """
 
 import contextlib
@@ -206,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         signed = box.is_signed(self.path, headers, body)
         step = "401" if signed is False else box.next_step(self.path)
-        taken = {"endless": "200", "slow": "204"}.get(step.partition(":")[0], step)
+        taken = {"endless": "200", "drip": "200", "slow": "204"}.get(step.partition(":")[0], step)
         box.note(time.time(), self.command, self.path, json.dumps(headers), body, signed, taken)
         with contextlib.suppress(OSError):
             self._answer(*step.partition(":")[::2])
@@ -214,8 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, what: str, more: str) -> None:
         if what == "reset":
             self._reset()
-        elif what == "endless":
-            self._flood()
+        elif what in ("endless", "drip"):
+            self._flood(0.001 if what == "endless" else 0.1)
         elif what == "slow":
             self.server.ended.wait(float(more))
             self._status(204)
@@ -236,12 +237,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
-    def _flood(self) -> None:
+    def _flood(self, pause: float) -> None:
         self.send_response(200)
         self.end_headers()
         self.close_connection = True
-        while not self.server.ended.wait(0.001):
-            self.wfile.write(b"x" * 1024)
+        while not self.server.ended.wait(pause):
+            self.wfile.write(b"x" * (1024 if pause < 0.01 else 1))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Say nothing: what came is in the file."""
