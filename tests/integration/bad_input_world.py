@@ -45,6 +45,10 @@ KNOWN = {
         "nothing",
         "evidence of ann in review",
         "channel to Kafka",
+        "disabled channel",
+        "delivery to a disabled channel",
+        "delivery that was sent",
+        "default route",
         *ENDED,
         *INVITATIONS,
         *IN_REVIEW,
@@ -81,6 +85,10 @@ async def prepare(world: World) -> None:
         there_are = "SELECT count(*) FROM alert_channel WHERE org_id = :org"
         made = await session.scalar(text(there_are), {"org": world.b})
         session.add_all(_channels(world, 50 - int(made or 0)))
+        await session.flush()
+        session.add_all(_deliveries(world))
+        for statement, values in _routes(world):
+            await session.execute(text(statement), values)
         session.add_all(_versions(world, here))
         await session.execute(text("UPDATE agent SET is_active = false WHERE id = 26"))
         await session.execute(text("SET LOCAL session_replication_role = replica"))
@@ -94,6 +102,18 @@ async def prepare(world: World) -> None:
             .where(tables.Project.id == world.places["a2"].project)
             .values(phase="DEVELOP")
         )
+
+
+def _routes(world: World) -> Iterator[tuple[str, dict[str, object]]]:
+    """Name A's default route; give B as many as it may have."""
+    default = "UPDATE alert_route SET id = :id WHERE org_id = :org AND is_default"
+    yield default, {"id": KNOWN["default route"], "org": world.a}
+    yield (
+        """INSERT INTO alert_route (org_id, id, name, position, created_by)
+           SELECT :org, gen_random_uuid(), 'route ' || n, n, :who
+           FROM generate_series((SELECT count(*) FROM alert_route WHERE org_id = :org), 199) AS n""",
+        {"org": world.b, "who": world.bob},
+    )
 
 
 def _archived(world: World, place: Place) -> Iterator[tables.Base]:
@@ -121,9 +141,44 @@ def _channels(world: World, left: int) -> Iterator[tables.AlertChannel]:
     yield tables.AlertChannel(
         org_id=world.a, id=KNOWN["channel to Kafka"], name="Kafka", created_by=world.ann, **of
     )
+    yield tables.AlertChannel(
+        org_id=world.a,
+        id=KNOWN["disabled channel"],
+        name="disabled",
+        created_by=world.ann,
+        disabled_at=HOUR,
+        disabled_reason="status 410",
+        **of,
+    )
     for number in range(left):
         yield tables.AlertChannel(
             org_id=world.b, id=uuid4(), name=f"channel {number}", created_by=world.bob, **of
+        )
+
+
+def _deliveries(world: World) -> Iterator[tables.AlertDelivery]:
+    ends: dict[str, dict[str, Any]] = {
+        "delivery to a disabled channel": {
+            "channel_id": KNOWN["disabled channel"],
+            "status": "DEAD",
+            "body": b"{}",
+            "last_error": "status 410",
+        },
+        "delivery that was sent": {
+            "channel_id": KNOWN["channel to Kafka"],
+            "status": "SENT",
+            "sent_at": HOUR,
+        },
+    }
+    for name, end in ends.items():
+        yield tables.AlertDelivery(
+            org_id=world.a,
+            id=KNOWN[name],
+            project_id=world.places["a1"].project,
+            thread_id=KNOWN[name],
+            sequence=1,
+            kind="detected",
+            **end,
         )
 
 
@@ -193,5 +248,8 @@ def known(callers: Callers) -> dict[str, str]:
         "running in B": there["running"],
         "invitation": here["invitation"],
         "channel": here["channel"],
+        "route": here["route"],
+        "channel of B": there["channel"],
+        "delivery": here["delivery"],
         **{name: str(getattr(callers.world, name)) for name in ("ann", "max", "vic", "fay", "bob", "eve")},
     }
