@@ -111,6 +111,13 @@ class NewAlertChannel(Asked):
 class AlertChannelChange(Change):
     """What changes of a channel. Its kind does not: make another one."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "examples": [{"rate_per_minute": 120, "heartbeat_every": "4h"}],
+        }
+    )
+
     name: ChannelName = LEFT_OUT
     settings: dict[str, Any] = LEFT_OUT
     secrets: dict[str, Any] | None = LEFT_OUT

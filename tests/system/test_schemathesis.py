@@ -55,6 +55,8 @@ UNREACHED = {
     "PATCH /v1/evidence/{evidence_id}",
     "POST /v1/executions/{execution_id}/fail",
     "POST /v1/executions/{execution_id}/retry",
+    # Of one that was made a moment before.
+    "DELETE /v1/alert-channels/{channel_id}",
     # Until a time from now on, 90 days ahead at most: none that is made up is.
     "POST /v1/divergence-reports/{report_id}/snooze",
 }
@@ -123,6 +125,7 @@ def identities(world: World) -> dict[str, str]:
         "EVIDENCE": str(here.evidence),
         "IN_REVIEW": str(here.in_review),
         "EXECUTION": str(here.execution),
+        "CHANNEL": str(world.channels[here.org]),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
     }
