@@ -63,6 +63,7 @@ class _Deciding:
 
     def __init__(self, look: Look) -> None:
         self.look, self.told = look, dict(look.told)
+        self._view = View(look)
         self.lately = dict(look.lately)
         self.tells: list[Tell] = []
         self.reminded: set[Pair] = set()
@@ -80,8 +81,7 @@ class _Deciding:
 
     def tell(self) -> None:
         """Tell what is to be told: what begins, what is worse, what has ended, what is taken, what lasts."""
-        view = View(self.look)
-        found = [each for subject in self.look.subjects for each in wants(view, subject)]
+        found = [each for subject in self.look.subjects for each in wants(self._view, subject)]
         by_wish: dict[Wish, list[Want]] = defaultdict(list)
         for each in found:
             if isinstance(each, Want):
@@ -140,7 +140,7 @@ class _Deciding:
         """Return the thread of what stands out of a storm: it goes on by itself."""
         if want.route is None:
             return Thread(want.subject.id)
-        return own_thread(View(self.look), want.subject, want.channel, want.route)[0]
+        return own_thread(self._view, want.subject, want.channel, want.route)[0]
 
     def _end(self, found: Sequence[Want]) -> None:
         for want in found:

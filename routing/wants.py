@@ -1,7 +1,7 @@
 """What each channel is to hear of one subject by itself, or when to look again: the rules, one by one."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from detectors.divergence import Classification
 from routing.routes import Route, taken
-from routing.standing import DIGEST, GATHERS, TOLD, Channel, Look, Pair, Subject, Thread, Told, gravity
+from routing.standing import DIGEST, GATHERS, TOLD, Channel, Look, Pair, Rest, Subject, Thread, Told, gravity
 
 REFRESHES = timedelta(minutes=5)
 """A program that forgets is told again so often."""
@@ -50,38 +50,53 @@ class Later:
     waiting: Want | None = None
 
 
+@dataclass(slots=True)
+class _Sum:
+    """What a channel was told of those of a thread that are looked at, in sum."""
+
+    told: int = 0
+    unacknowledged: int = 0
+    last: datetime | None = None
+    refreshed: datetime | None = None
+
+    def add(self, told: Told) -> None:
+        self.told += told.state == TOLD
+        self.unacknowledged += told.state == TOLD and not told.acknowledged_told
+        self.last = max(told.last, self.last or told.last)
+        self.refreshed = max(told.refreshed, self.refreshed or told.refreshed)
+
+
 class View:
     """A look, with what was told by thread; what waits for a digest is in none yet."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
-        self.threads: Mapping[Pair, list[Told]] = defaultdict(list)
+        self._sums: dict[Pair, _Sum] = defaultdict(_Sum)
         for told in look.told.values():
             if told.state != DIGEST:
-                self.threads[told.channel_id, told.thread.id].append(told)
+                self._sums[told.channel_id, told.thread.id].add(told)
 
     def goes_on(self, channel: UUID, thread: Thread) -> bool:
         """Return whether the channel knows of something in the thread that has not ended."""
-        here = any(told.state == TOLD for told in self.threads.get((channel, thread.id), ()))
-        return here or self.look.rest(channel, thread).told > 0
+        return self._sums[channel, thread.id].told + self.look.rest(channel, thread).told > 0
 
     def all_acknowledged(self, channel: UUID, thread: Thread) -> bool:
         """Return whether the channel is to know all of the thread as acknowledged."""
-        here = self.threads.get((channel, thread.id), ())
-        known = all(told.acknowledged_told for told in here if told.state == TOLD)
-        return known and self.look.rest(channel, thread).unacknowledged == 0
+        here = self._sums[channel, thread.id].unacknowledged
+        return here + self.look.rest(channel, thread).unacknowledged == 0
 
     def last(self, told: Told) -> datetime:
         """Return when people were last told of a thread."""
-        here = self.threads[told.channel_id, told.thread.id]
-        rest = self.look.rest(told.channel_id, told.thread).last
-        return max([each.last for each in here] + ([rest] if rest else []))
+        here, rest = self._thread(told)
+        return max(here.last or told.last, rest.last or told.last)
 
     def refreshed(self, told: Told) -> datetime:
         """Return when a program was last told of a thread."""
-        here = self.threads[told.channel_id, told.thread.id]
-        rest = self.look.rest(told.channel_id, told.thread).refreshed
-        return max([each.refreshed for each in here] + ([rest] if rest else []))
+        here, rest = self._thread(told)
+        return max(here.refreshed or told.refreshed, rest.refreshed or told.refreshed)
+
+    def _thread(self, told: Told) -> tuple[_Sum, Rest]:
+        return self._sums[told.channel_id, told.thread.id], self.look.rest(told.channel_id, told.thread)
 
 
 def wants(view: View, subject: Subject) -> Iterator[Want | Later]:
