@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage, MIMEPart
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from hashlib import sha256
 
 from streams.alerting import page, text
 from streams.alerting.content import Kind
 from streams.alerting.message import STORM, Message, first_key
 from streams.alerting.places import Places
-
-_ALONE = frozenset({Kind.STORM, Kind.DIGEST, Kind.TEST})
-"""What is told once and answers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +44,9 @@ def render(
     _add(mail, "From", envelope.sender)
     _add(mail, "To", envelope.to)
     mail["Date"] = format_datetime(message.at)
-    own, first = _own_id(message, places), _first_id(message, places)
+    own, first = _ids(message, places.host if places.base else _host(envelope))
     mail["Message-ID"] = own
-    if own != first and message.kind not in _ALONE:
+    if own != first and message.kind is not Kind.TEST:
         mail["In-Reply-To"] = first
         mail["References"] = first
     mail["Auto-Submitted"] = "auto-generated"
@@ -87,10 +84,12 @@ def _name_boundaries(mail: EmailMessage, own: str) -> None:
         part.set_boundary(f"={sha256(f'{number}/{own}'.encode()).hexdigest()[:32]}=")
 
 
-def _own_id(message: Message, places: Places) -> str:
-    return f"<{message.subject.id}.{message.key}@{places.host}>"
-
-
-def _first_id(message: Message, places: Places) -> str:
+def _ids(message: Message, host: str) -> tuple[str, str]:
+    """Return the id of this mail, and that of the first of its thread."""
     first = str(Kind.STORM) if message.subject.kind == STORM else first_key()
-    return f"<{message.subject.thread}.{first}@{places.host}>"
+    return f"<{message.subject.id}.{message.key}@{host}>", f"<{message.subject.thread}.{first}@{host}>"
+
+
+def _host(envelope: Envelope) -> str:
+    """Return the sender's host: one that there is, unlike the name that stands for an unknown place."""
+    return parseaddr(envelope.sender)[1].rpartition("@")[2]

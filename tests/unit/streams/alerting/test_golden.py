@@ -15,10 +15,11 @@ from jsonschema import Draft202012Validator
 from PIL import Image, ImageChops
 from referencing import Registry
 
-from streams.alerting import alertmanager, pulse, telling
+from streams.alerting import alertmanager, pulse, storm, telling
 from streams.alerting.content import Incident, Kind
 from streams.alerting.drawing import png
 from streams.alerting.mail import render
+from streams.alerting.places import Places
 from tests.golden import forms
 from tests.golden.samples import (
     CHANNEL,
@@ -28,7 +29,7 @@ from tests.golden.samples import (
     INCIDENT,
     PEERS,
     PLACES,
-    message,
+    STORM,
 )
 from tests.unit.streams.alerting import limits
 
@@ -134,8 +135,11 @@ def test_mails_of_one_incident_answer_one_thing_and_what_is_open_again_is_a_mail
     assert {each["In-Reply-To"] for each in mails} == {f"<{INCIDENT}.detected@{PLACES.host}>"}
     again = render(telling.message(replace(later, incident=None)), forms.ENVELOPE, PLACES)
     assert again["In-Reply-To"] == first("detected") != again["Message-ID"]
-    ended = replace(message(Kind.STORM), kind=Kind.RESOLVED, key="resolved")
-    assert render(ended, forms.ENVELOPE, PLACES)["References"] == first("storm")
+    over = storm.message(replace(STORM, over=True))
+    assert render(over, forms.ENVELOPE, PLACES)["References"] == first("storm")
+    nowhere = render(over, forms.ENVELOPE, Places())
+    assert nowhere["Message-ID"].endswith("@acme.example>")
+    assert nowhere["References"].endswith("@acme.example>")
 
 
 def test_a_heartbeat_is_one_alert_that_goes_on_and_a_test_is_one_of_its_own():

@@ -206,7 +206,7 @@ def test_without_a_public_address_there_are_paths_and_ids_and_no_links():
     assert "generatorURL" not in alertmanager.render(told)[0]
     assert "client_url" not in pagerduty.render(told)
     made = mail.render(told, ENVELOPE, Places())
-    assert re.fullmatch(r"<[0-9a-f-]{36}\.detected@augentis\.invalid>", made["Message-ID"])
+    assert re.fullmatch(r"<[0-9a-f-]{36}\.detected@acme\.example>", made["Message-ID"])
 
 
 @pytest.mark.parametrize("said", NASTY.values(), ids=list(NASTY))
