@@ -50,8 +50,10 @@ class Receiver(NamedTuple):
 
 
 async def next_organization(connection: Connection, at: datetime, but: Collection[UUID]) -> UUID | None:
-    """Return the organisation that has waited longest for a look, of others than these."""
-    query = "SELECT org_id FROM alert_due WHERE due_at <= $1 AND org_id <> ALL ($2) ORDER BY due_at LIMIT 1"
+    """Return the organisation that has waited longest for a look, of others than these; no closed one."""
+    query = """SELECT d.org_id FROM alert_due AS d WHERE d.due_at <= $1 AND d.org_id <> ALL ($2)
+                   AND EXISTS (SELECT FROM organization AS o WHERE o.id = d.org_id AND o.closed_at IS NULL)
+               ORDER BY d.due_at LIMIT 1"""
     found: UUID | None = await connection.fetchval(query, at, list(but))
     return found
 

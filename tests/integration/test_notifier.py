@@ -230,6 +230,15 @@ async def test_a_channel_that_is_off_hears_of_it_when_it_is_on(office: Office):
     assert await office.kinds() == ["resolved"]
 
 
+async def test_an_organisation_that_is_closed_is_told_nothing(office: Office):
+    await office.channel()
+    await office.open()
+    await office.do("UPDATE organization SET closed_at = now() WHERE id = $1")
+    assert await office.kinds(days=1) == []
+    await office.do("UPDATE organization SET closed_at = NULL WHERE id = $1")
+    assert await office.kinds() == ["detected"]
+
+
 async def test_a_new_channel_hears_of_what_is_open(office: Office):
     await office.open()
     assert await office.kinds(days=1) == []
