@@ -6,6 +6,7 @@ hold a secret that is shown once. A refused request leaves nothing: it may be se
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from api.problems import ProblemError
 from api.services import of
 from storage.entities import idempotency
 from storage.entities.idempotency import Earlier
-from storage.secrets import answer_seal
+from storage.secrets import answer_seal, request_key
 
 REPLAYED = "Idempotency-Replayed"
 _KEPT = ("content-type", "etag", "location")
@@ -95,7 +96,8 @@ async def _digest(request: Request, caller: PersonCaller) -> bytes:
     # As whom, too: who may do less by now must not be shown what was answered when they might.
     asker = f"{caller.role} {caller.claims.workspace_id}"
     asked = f"{request.method} {request.url.path}?{request.url.query}\n{asker}\n".encode()
-    return hashlib.sha256(asked + await request.body()).digest()
+    # With a key: a body may hold a password, and of a weak one a plain hash would tell.
+    return hmac.digest(request_key(of(request).sessions.secret), asked + await request.body(), hashlib.sha256)
 
 
 def _sealed(secret: str, response: Response) -> bytes:

@@ -28,6 +28,11 @@ def answer_seal(secret: str) -> Fernet:
     return _cipher(secret, "answers")
 
 
+def request_key(secret: str) -> bytes:
+    """Return the key that requests are hashed with, to know one that is sent again."""
+    return derive(secret, "requests")
+
+
 def channel_seal(secret: str) -> Fernet:
     """Return the cipher of what an organisation's channels take: their secrets."""
     return _cipher(secret, "channels")
