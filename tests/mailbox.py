@@ -41,6 +41,7 @@ class Mailbox:
     sender: list[str] = field(default_factory=list)
     users: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    parting: float = 0.0
 
     @property
     def address(self) -> str:
@@ -75,6 +76,11 @@ class Mailbox:
         content = envelope.original_content
         self.mails.append(Mail(envelope.mail_from, tuple(envelope.rcpt_tos), content, over_tls, user))
         return "250 2.0.0 taken"
+
+    async def handle_QUIT(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802  # likewise
+        del server, session, envelope
+        await asyncio.sleep(self.parting)
+        return "221 bye"
 
     def authenticate(
         self, server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any

@@ -39,7 +39,7 @@ class Senders:
         self._pager = Poster(Guard(_pagers(settings)), self._seconds) if self._pager_url else self._poster
         self._ways: Mapping[str, Sending] = {
             "webhook": self._webhook,
-            "email": MailSender(settings).send,
+            "email": _mails(settings).send,
             "slack": lambda parcel: self._poster.post(slack.request(parcel)),
             "teams": lambda parcel: self._poster.post(teams.request(parcel)),
             "pagerduty": lambda parcel: self._pager.post(pagerduty.request(parcel, self._pager_url)),
@@ -72,6 +72,13 @@ class Senders:
 
     async def _webhook(self, parcel: Parcel) -> Outcome:
         return await self._poster.post(webhook.request(parcel, datetime.now(UTC)))
+
+
+def _mails(settings: Settings) -> MailSender:
+    try:
+        return MailSender(settings)
+    except RefusedError as error:
+        raise SettingsError(f"AUGENTIS_SMTP_URL: {error}") from error
 
 
 def _allowed(settings: Settings) -> Allowed:

@@ -246,8 +246,12 @@ def test_another_process_sees_what_came_and_says_what_comes_next(receiver: Recei
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("AUGENTIS_WEBHOOK_ALLOW", "10.0.0.1/8"), ("AUGENTIS_PAGERDUTY_URL", "http://me:pw@pager.example/")],
+    [
+        ("AUGENTIS_WEBHOOK_ALLOW", "10.0.0.1/8"),
+        ("AUGENTIS_PAGERDUTY_URL", "http://me:pw@pager.example/"),
+        ("AUGENTIS_SMTP_URL", "smtp://0x7f.1"),
+    ],
 )
 async def test_settings_that_are_no_addresses_are_said_at_the_start(senders: Making, name, value):
     with pytest.raises(SettingsError, match=name):
-        senders(**{name: value})
+        senders(AUGENTIS_SMTP_FROM="alerts@acme.example", **{name: value})

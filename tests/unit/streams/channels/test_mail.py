@@ -146,6 +146,10 @@ async def test_a_server_that_is_slow_or_away_or_not_set_is_tried_again(senders: 
         box.seconds = 5
         slow = await senders(**through(box), AUGENTIS_DELIVERY_TIMEOUT="300ms").send(mail())
         assert slow == Outcome("retry", "the mail server did not answer in time")
+    async with receiving() as box:
+        box.parting = 5
+        taken = await senders(**through(box), AUGENTIS_DELIVERY_TIMEOUT="300ms").send(mail())
+        assert (taken.verdict, len(box.mails)) == ("accepted", 1)
     away = await senders(**through(box)).send(mail())
     assert away == Outcome("retry", "the mail server could not be talked to (ConnectionRefusedError)")
     unset = await senders().send(mail())
