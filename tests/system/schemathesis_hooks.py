@@ -98,6 +98,7 @@ THERE = {
     "evidence_id": ("IN_REVIEW", "EVIDENCE"),
     "execution_id": ("EXECUTION",),
     "channel_id": ("CHANNEL",),
+    "delivery_id": ("DELIVERY",),
 }
 STRAYS = 5
 """One in so many calls keeps the ids that were made up, or drawn from elsewhere."""

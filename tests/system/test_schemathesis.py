@@ -126,6 +126,7 @@ def identities(world: World) -> dict[str, str]:
         "IN_REVIEW": str(here.in_review),
         "EXECUTION": str(here.execution),
         "CHANNEL": str(world.channels[here.org]),
+        "DELIVERY": str(here.delivery),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
     }
