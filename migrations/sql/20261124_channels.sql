@@ -47,9 +47,9 @@ CREATE TABLE alert_channel (
 );
 CREATE UNIQUE INDEX uq_alert_channel_live_name ON alert_channel (org_id, lower(name)) WHERE removed_at IS NULL;
 
--- What is written of a secret is said by two columns that are given, and cannot be read: `sealed`, and
--- `secret_rotated_at`, since when two are live. Who gives both rotates; who takes the second away retires the
--- older; who gives the first alone replaces what was. Lines: the newest first.
+-- Whoever writes a secret cannot read the one before it, so what becomes of that is done here. Who writes `sealed`
+-- together with `secret_rotated_at` rotates: both live, a line each, the newest first. Who takes that time away
+-- retires the older; who writes `sealed` alone replaces all. When is the database's to say.
 CREATE FUNCTION public.guard_alert_channel() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
