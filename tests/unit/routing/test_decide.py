@@ -306,6 +306,39 @@ def test_an_incident_is_one_thread_from_its_first_report_to_its_last() -> None:
     ]
 
 
+def test_a_pager_hears_of_an_acknowledgement_when_all_of_the_incident_has_one() -> None:
+    incident = UUID(int=300)
+    desk = Desk(route(notify=(PAGER,)))
+    desk.put(report(1, incident_id=incident), report(2, incident_id=incident), at=BEGAN)
+    desk.run(at(minutes=1))
+    desk.put(report(1, incident_id=incident, acknowledged=True), at=at(minutes=2))
+    assert desk.look(at(minutes=2)) == []
+    desk.put(report(2, incident_id=incident, acknowledged=True), at=at(minutes=3))
+    assert kinds(desk.look(at(minutes=3))) == ["acknowledged"]
+
+
+def test_what_opens_again_goes_on_in_its_thread_whatever_its_incident_is_now() -> None:
+    desk = Desk()
+    desk.put(report(), at=BEGAN)
+    (first,) = desk.run(at(minutes=1))
+    desk.put(report(is_open=False), at=at(hours=1))
+    desk.look(at(hours=1))
+    desk.put(report(since=at(hours=2), incident_id=UUID(int=999)), at=at(hours=2))
+    assert [(tell.kind, tell.thread) for tell in desk.run(at(hours=3))] == [("detected", first.thread)]
+
+
+def test_what_joins_an_incident_that_was_told_waits_for_no_storm() -> None:
+    desk = Desk(route(storm_at=3))
+    desk.put(report(1), at=BEGAN)
+    assert kinds(desk.run(at(minutes=10))) == ["detected"]
+    desk.put(*(report(number, since=at(minutes=10)) for number in (2, 3, 4)), at=at(minutes=10))
+    assert kinds(desk.run(at(minutes=11))) == ["storm"]
+    joins = report(5, since=at(minutes=11), incident_id=report(1).incident_id)
+    desk.put(joins, report(6, since=at(minutes=11)), at=at(minutes=11))
+    assert [tell.subjects for tell in desk.run(at(minutes=12))] == [(joins.id,)]
+    assert [tell.subjects for tell in desk.run(at(minutes=16))] == [(report(6).id,)]
+
+
 def test_a_storm_is_one_message_whatever_the_pace_and_so_is_its_end() -> None:
     desk = Desk(route(storm_at=20, notify=(TEAM, PAGER)))
     for number in range(500):
