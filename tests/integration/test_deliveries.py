@@ -12,6 +12,7 @@ import pytest
 from settings import Settings
 from storage import deliveries, delivering
 from storage.delivering import Fate, Standing
+from streams import deliveries as relays
 from streams.backoff import TRIES
 from streams.forgetting import forget_deliveries
 from tests.databases import Database
@@ -149,7 +150,7 @@ async def test_an_open_circuit_lets_nothing_through_and_a_change_of_the_channel_
     channel = await team.channel(receiver.url("/team"))
     receiver.always("/team", "503")
     await team.put(*(team.new(channel, uuid4(), str(place)) for place in range(TRIES)))
-    async with relaying(team.pool, settings) as relays:
+    async with relaying(team.pool, settings) as running:
         await eventually(lambda: len(receiver.received()) == TRIES)
 
         async def is_open() -> bool:
@@ -160,7 +161,7 @@ async def test_an_open_circuit_lets_nothing_through_and_a_change_of_the_channel_
         await team.put(team.new(channel, uuid4(), "new"))
         await asyncio.sleep(1)
         assert len(receiver.received()) == TRIES, "nothing was tried, old or new"
-        circuits, oldest = await relays[0]._waiting()
+        circuits, oldest = await running[0]._waiting()
         assert (circuits, oldest > SECOND) == (1, True)
         async with team.database.superuser() as connection:
             await connection.execute(
@@ -281,6 +282,56 @@ async def test_what_ended_is_forgotten_and_what_waits_is_not(team, database, hom
     assert [row["sequence"] for row in await team.rows()] == [3]
     await team.put(team.new(channel, thread, "later"))
     assert [row["sequence"] for row in await team.rows()] == [3, 4], "no id is given twice"
+
+
+async def test_what_is_on_its_way_as_a_relay_ends_is_finished_or_left_to_its_lease(
+    team, receiver, settings, monkeypatch
+):
+    monkeypatch.setattr(relays, "FINISH_SECONDS", 1.0)
+    channel = await team.channel(receiver.url("/team"))
+    receiver.script("/team", "slow:0.5", "slow:4")
+    await team.put(team.new(channel, uuid4(), "soon"))
+    async with relaying(team.pool, settings):
+        await eventually(lambda: len(receiver.received()) == 1)
+    assert await ends(team) == [("SENT", None)]
+    assert (await team.lane(channel))["lease"] is None
+    await team.put(team.new(channel, uuid4(), "late"), team.new(channel, uuid4(), "at once"))
+    begun = time.monotonic()
+    async with relaying(team.pool, settings):
+        await eventually(lambda: len(receiver.received()) == 3)
+    assert time.monotonic() - begun < 5
+    assert {row["status"] for row in await team.rows("status", "kind = 'detected'")} == {"SENT", "PENDING"}
+    assert [row["attempts"] for row in await team.rows("attempts", "status = 'PENDING'")] == [0]
+    lane = await team.lane(channel)
+    assert lane["lease"] is not None
+    assert lane["due_at"] == lane["leased_until"]
+
+
+async def test_a_test_goes_before_all_that_waits_and_is_tried_once(team, receiver, settings):
+    channel = await team.channel(receiver.url("/team"))
+    await team.put(*(team.new(channel, uuid4(), str(place)) for place in range(3)))
+    async with team.pool.acquire() as connection:
+        [lane] = await delivering.take(connection, 9, SECOND)
+        left_alone = Standing(TRIES, timedelta(hours=1), 9.0, lane.at, ZERO)
+        await delivering.settle(connection, lane, [], left_alone)
+    receiver.script("/team", "503")
+    async with team.database.superuser() as connection:
+        # As `test_channel` leaves it, which asks for claims (tests/rules/test_delivery_rights.py).
+        await connection.execute(
+            """INSERT INTO alert_delivery (org_id, id, channel_id, thread_id, sequence, kind, next_attempt_at)
+               VALUES ($1, $2, $3, $2, 99, 'test', to_timestamp(0))""",
+            team.org,
+            uuid4(),
+            channel,
+        )
+        await connection.execute("UPDATE alert_lane SET open_until = NULL, due_at = now()")
+    async with relaying(team.pool, settings):
+        await eventually(lambda: len(receiver.received()) == 1)
+        await asyncio.sleep(0.3)
+    assert [each.json["type"] for each in receiver.received()] == ["channel.test"]
+    told = await team.rows("status, last_error, attempts", "kind = 'test'")
+    assert [tuple(row) for row in told] == [("DEAD", "status 503", 1)]
+    assert (await team.lane(channel))["open_until"] is not None
 
 
 async def _fill(team: Team, channel: UUID, count: int) -> None:

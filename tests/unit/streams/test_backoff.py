@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from settings import Settings
 from storage.delivering import Head, Lane
+from storage.tables.channels import CHANNEL_KINDS
 from streams.backoff import FIRST, LONGEST, TRIES, Bucket, Circuit, asked, patience, wait
 from streams.channels.parcel import Outcome
 from streams.fates import AT_ONCE, allowed, fate, standing
+from streams.trials import said
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY, ZERO = timedelta(days=1), timedelta(0)
@@ -84,6 +87,16 @@ def test_the_last_attempt_is_when_patience_ends(outcome, longest):
 def test_a_test_is_tried_once():
     assert fate(head("test"), FAILED, ZERO, DAY, 0.5).status == "DEAD"
     assert fate(head("test"), TAKEN, ZERO, DAY, 0.5).status == "SENT"
+
+
+@pytest.mark.parametrize("kind", CHANNEL_KINDS)
+def test_what_a_test_says_is_the_same_however_often_it_is_made(kind, tmp_path):
+    to = lane(kind=kind, name="on\ncall", settings={"to": ["team@acme.example"]})
+    asked_for, settings = head("test"), Settings(AUGENTIS_HOME=tmp_path)
+    made = [said(to, asked_for, settings) for _ in range(2)]
+    assert made[0] == made[1]
+    assert b"on call" in made[0].body
+    assert made[0].headers["content-type"]
 
 
 def test_a_circuit_opens_after_failures_in_a_row_and_closes_by_one_that_is_taken():
