@@ -57,9 +57,11 @@ async def _multiply(connection: asyncpg.Connection, table: Table) -> None:
     columns = [column for column in table.columns if column.computed is None and not column.identity]
     values = ", ".join(_value(column) for column in columns)
     names = ", ".join(column.name for column in columns)
+    # Of these an organisation has one.
+    others = "WHERE NOT is_default" if "is_default" in table.columns else ""
     await connection.execute(
         f"INSERT INTO {table.name} ({names}) SELECT {values}"
-        f" FROM (SELECT * FROM {table.name} LIMIT 1) AS t,"
+        f" FROM (SELECT * FROM {table.name} {others} LIMIT 1) AS t,"
         f" (SELECT n FROM generate_series(1, {ROWS}) AS n ORDER BY md5((n % {ORGANISATIONS})::text)) AS s"
     )
 
