@@ -27,6 +27,7 @@ FOR_ONE_ROW = (
     "mark_all_costs",
     "gate_rests_on_artifacts",
     "declare_phase",
+    "alert_of_report",
 )
 # Two policies, for people and for keys that run: it is sure of one alone.
 UNDECIDED = {("public.agent_execution", "INSERT")}
