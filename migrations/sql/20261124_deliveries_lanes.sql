@@ -233,7 +233,8 @@ CREATE POLICY worker_select ON alert_lane FOR SELECT TO augentis_worker USING (t
 CREATE POLICY worker_insert ON alert_lane FOR INSERT TO augentis_worker WITH CHECK (true);
 CREATE POLICY worker_update ON alert_lane FOR UPDATE TO augentis_worker USING (true) WITH CHECK (true);
 
-GRANT SELECT, DELETE ON alert_delivery, alert_lane TO augentis_archivist;
+GRANT SELECT, DELETE ON alert_delivery TO augentis_archivist;
+GRANT SELECT (org_id, channel_id), DELETE ON alert_lane TO augentis_archivist;
 CREATE POLICY archivist_select ON alert_delivery FOR SELECT TO augentis_archivist
 USING (org_id = (SELECT auth.operated_org()));
 CREATE POLICY archivist_delete ON alert_delivery FOR DELETE TO augentis_archivist
