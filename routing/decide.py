@@ -12,7 +12,7 @@ from uuid import UUID
 
 from routing.standing import DIGEST, ENDED, TOLD, Lately, Look, Pair, Subject, Thread, Told
 from routing.storms import collapsed, storms
-from routing.tells import Tell, by_thread, once, tell
+from routing.tells import Tell, along, by_thread, once, tell
 from routing.wants import Later, View, Want, Wish, own_thread, taken_over, wants
 
 
@@ -110,6 +110,7 @@ class _Deciding:
             self.tells.append(tell(storm.wants, storm.thread))
             channel = storm.wants[0].channel.id
             self.lately[channel] = replace(self.lately.get(channel, Lately()), storm_at=self.look.at)
+        alone += along(alone, waiting)
         for want in alone:
             self._put(self._new(want, want.thread))
         self.tells += [tell(wanted, wanted[0].thread) for wanted in by_thread(alone)]

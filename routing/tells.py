@@ -82,6 +82,19 @@ def once(wanted: Iterable[Want]) -> list[Want]:
     return list(found.values())
 
 
+def along(wanted: Sequence[Want], waiting: Iterable[Want]) -> list[Want]:
+    """Return what is told already, though it could wait, since its thread is told of now."""
+    threads = {(want.channel.id, want.thread.id) for want in wanted}
+    known = {(want.channel.id, want.subject.id) for want in wanted}
+    return [
+        want
+        for want in once(waiting)
+        if want.wish == "detected"
+        and (want.channel.id, want.thread.id) in threads
+        and (want.channel.id, want.subject.id) not in known
+    ]
+
+
 def _rank(want: Want) -> tuple[int, object, UUID]:
     subject: Subject = want.subject
     return -gravity(subject.classification), subject.since, subject.id

@@ -88,6 +88,28 @@ async def claim_storm(
     return [Due(*row) for row in rows] if len(rows) + len(due) >= least else []
 
 
+async def claim_incidents(
+    connection: Connection, org_id: UUID, at: datetime, due: Sequence[Due], most: int
+) -> list[Due]:
+    """Lock and return what is about to be told first of the incidents of what is `due`."""
+    if not any(each.begins for each in due):
+        return []
+    rows = await connection.fetch(
+        """SELECT d.subject_kind, d.subject_id, d.due_at, d.begins
+           FROM alert_due AS d JOIN divergence_report AS r ON r.org_id = d.org_id AND r.id = d.subject_id
+           WHERE d.org_id = $1 AND d.due_at <= $2 AND d.begins AND d.subject_kind = 'report'
+             AND d.subject_id <> ALL ($3) AND r.incident_id IN (
+                 SELECT o.incident_id FROM divergence_report AS o WHERE o.org_id = $1 AND o.id = ANY ($3))
+           LIMIT $4 FOR UPDATE OF d SKIP LOCKED""",
+        org_id,
+        at + LONGEST_WAIT,
+        [each.id for each in due if each.begins],
+        most,
+    )
+    known = {each.id for each in due}
+    return [Due(*row) for row in rows if row["subject_id"] not in known]
+
+
 async def sweep(connection: Connection, org_id: UUID, at: datetime) -> None:
     """Make all of an organisation due, since somebody changed who is told of what.
 

@@ -33,6 +33,8 @@ from streams.outage import PASSING
 log = logging.getLogger(__name__)
 
 BATCH = 200
+PICTURED = 25
+"""The same where an e-mail is a channel: drawing takes its time, and whoever changes a report waits."""
 STORM = 10_000
 """Subjects of a storm that are told of in one message at most."""
 PUT_OFF = timedelta(minutes=5)
@@ -86,7 +88,7 @@ class Notifier:
                 self._careful.add(org_id)
                 return True
             await _put_off(connection, org_id, looking.due)
-            return True
+            return bool(looking.due)
         if not seen:
             self._careful.discard(org_id)
         return seen > 0
@@ -111,6 +113,9 @@ class _Looking:
         connection, org_id = self._connection, self._org_id
         if not await turns.taken(connection, f"alerts of {org_id}"):
             return 0
+        receivers = await alerting.receivers(connection, org_id)
+        if any(each.channel.kind == "email" and each.channel.live for each in receivers.values()):
+            most = min(most, PICTURED)
         at: datetime = await connection.fetchval("SELECT clock_timestamp()")
         self.due = await alerting.claim(connection, org_id, at, most)
         if any(each.kind == "organization" for each in self.due):
@@ -120,17 +125,17 @@ class _Looking:
         for each in self.due:
             figures.DECIDED.observe((at - each.due_at).total_seconds())
         if self.due:
-            await self._decide(at, storms=most > 1)
+            await self._decide(at, receivers, storms=most > 1)
         return len(self.due)
 
-    async def _decide(self, at: datetime, *, storms: bool) -> None:
+    async def _decide(self, at: datetime, receivers: dict[UUID, Receiver], *, storms: bool) -> None:
         connection, org_id = self._connection, self._org_id
         told_by = await routes(connection, org_id)
         due = self.due
         if storms:
             least = min((route.storm_at for route in told_by), default=STORM)
             due = [*due, *await alerting.claim_storm(connection, org_id, at, due, least, STORM)]
-        receivers = await alerting.receivers(connection, org_id)
+            due = [*due, *await alerting.claim_incidents(connection, org_id, at, due, STORM)]
         look = await self._read(at, due, told_by, receivers)
         decision = decide(look)
         there = {subject.id for subject in look.subjects}

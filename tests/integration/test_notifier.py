@@ -177,6 +177,18 @@ async def test_an_incident_is_told_as_one(office: Office):
     assert (row["kind"], json.loads(row["body"])["event_action"]) == ("resolved", "resolve")
 
 
+async def test_what_is_found_within_the_wait_of_its_incident_is_told_with_it(office: Office):
+    await office.channel()
+    incident = uuid4()
+    await office.open(incident_id=incident)
+    await office.told(seconds=20)
+    reports = await office.open(incident_id=incident) + office.reports[:1]
+    await office.told()
+    (row,) = await office.told(seconds=11)
+    assert set(data(row)["told_as_one"]["report_ids"]) == {str(each) for each in reports}
+    assert await office.kinds(minutes=5) == []
+
+
 async def test_by_report_each_is_told(office: Office):
     await office.channel()
     await office.route("group_by = 'report'")

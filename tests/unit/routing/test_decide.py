@@ -306,6 +306,21 @@ def test_an_incident_is_one_thread_from_its_first_report_to_its_last() -> None:
     ]
 
 
+def test_what_is_found_while_the_first_of_its_incident_waits_is_told_with_it() -> None:
+    incident = UUID(int=300)
+    desk = Desk()
+    desk.put(report(1, incident_id=incident), at=BEGAN)
+    desk.look(BEGAN)
+    desk.put(
+        report(2, incident_id=incident, since=at(seconds=20)),
+        report(3, since=at(seconds=20)),
+        at=at(seconds=20),
+    )
+    desk.look(at(seconds=20))
+    assert [len(tell.subjects) for tell in desk.look(at(seconds=30))] == [2]
+    assert [tell.subjects for tell in desk.run(at(minutes=9))] == [(report(3).id,)]
+
+
 def test_a_pager_hears_of_an_acknowledgement_when_all_of_the_incident_has_one() -> None:
     incident = UUID(int=300)
     desk = Desk(route(notify=(PAGER,)))
