@@ -1,19 +1,16 @@
-"""What is due to be looked at, how it stands, and what each channel was told: for the notifier (ADR 0030).
+"""What is due to be looked at, and what is noted of a look: for the notifier (ADR 0030).
 
 All of it is of one organisation at a time, whose turn a transaction has: what a channel was told is read and
 written by one notifier alone. Whoever changes a report waits for its row of `alert_due` until it is decided.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from routing.decide import Decision
-from routing.matchers import Target
-from routing.severity import Severity, severity
-from routing.standing import GATHERS, LATELY, NOTICE, Channel, Lately, Pair, Rest, Subject, Thread, Told
-from storage import routing
+from routing.standing import Pair, Told
 from storage.ledger import Connection
 
 CHANNEL = "augentis_alerts"
@@ -21,11 +18,12 @@ CHANNEL = "augentis_alerts"
 AGAIN = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(hours=1)
 """A route's `group_wait` at most: whoever may be told within it may be part of a storm."""
-_TOLD = (
+TOLD = (
     *("channel_id", "subject_id", "subject_kind", "project_id", "route_id", "thread_id", "thread_kind"),
     *("state", "classification", "first_told_at", "told_at", "reminded_at", "refreshed_at", "escalated_at"),
     "acknowledged_told",
 )
+"""Columns of `alert_told` but the organisation's."""
 _TYPES = (
     *("uuid", "uuid", "text", "uuid", "uuid", "uuid", "text", "text", "text"),
     *["timestamptz"] * 5,
@@ -40,13 +38,6 @@ class Due(NamedTuple):
     id: UUID
     due_at: datetime
     begins: bool
-
-
-class Receiver(NamedTuple):
-    """A channel, and what may be shown of its settings."""
-
-    channel: Channel
-    settings: str
 
 
 async def next_organization(connection: Connection, at: datetime, but: Collection[UUID]) -> UUID | None:
@@ -134,165 +125,6 @@ async def sweep(connection: Connection, org_id: UUID, at: datetime) -> None:
     )
 
 
-async def receivers(connection: Connection, org_id: UUID) -> dict[UUID, Receiver]:
-    """Return the organisation's channels that are not removed."""
-    rows = await connection.fetch(
-        """SELECT id, kind, disabled_at IS NULL AS live, settings FROM alert_channel
-           WHERE org_id = $1 AND removed_at IS NULL ORDER BY id""",
-        org_id,
-    )
-    return {
-        row["id"]: Receiver(Channel(row["id"], row["kind"], row["live"]), row["settings"]) for row in rows
-    }
-
-
-async def subjects(
-    connection: Connection, org_id: UUID, due: Sequence[Due], loudness: Callable[[str], Severity]
-) -> list[Subject]:
-    """Return how what is due stands, as far as it is there; `loudness` says how loud a kind of notice is."""
-    reports = [each.id for each in due if each.kind == "report"]
-    notices = [each.id for each in due if each.kind == NOTICE]
-    found = await _reports(connection, org_id, reports) if reports else []
-    return found + (await _notices(connection, org_id, notices, loudness) if notices else [])
-
-
-async def _reports(connection: Connection, org_id: UUID, ids: list[UUID]) -> list[Subject]:
-    targets = await routing.targets(connection, org_id, ids)
-    rows = await connection.fetch(
-        """SELECT r.id, r.project_id, r.classification, r.state, r.shadow OR r.historical AS is_silent,
-                  r.incident_id, r.acknowledged_at, r.snoozed_until, c.recommendation,
-                  coalesce((SELECT max(e.at) FROM report_event AS e
-                            WHERE e.org_id = r.org_id AND e.report_id = r.id
-                              AND e.kind IN ('DETECTED', 'REOPENED')), r.created_at) AS since
-           FROM divergence_report AS r
-           JOIN cascade_analysis AS c ON c.org_id = r.org_id AND c.divergence_id = r.id
-           WHERE r.org_id = $1 AND r.id = ANY ($2)""",
-        org_id,
-        ids,
-    )
-    return [_report(row, targets[row["id"]]) for row in rows]
-
-
-def _report(row: Any, target: Target) -> Subject:
-    return Subject(
-        *("report", row["id"], row["project_id"], target),
-        severity(row["classification"], row["recommendation"]),
-        row["classification"],
-        row["state"] in ("OPEN", "ACKNOWLEDGED"),
-        row["since"],
-        row["incident_id"],
-        row["is_silent"],
-        row["acknowledged_at"] is not None,
-        row["snoozed_until"],
-    )
-
-
-async def _notices(
-    connection: Connection, org_id: UUID, ids: list[UUID], loudness: Callable[[str], Severity]
-) -> list[Subject]:
-    rows = await connection.fetch(
-        """SELECT id, project_id, kind, nullif(cohort, '') AS cohort, opened_at, ended_at FROM alert_notice
-           WHERE org_id = $1 AND id = ANY ($2)""",
-        org_id,
-        ids,
-    )
-    return [
-        Subject(
-            *("notice", row["id"], row["project_id"]),
-            Target(row["project_id"], cohort=row["cohort"], notice=row["kind"]),
-            loudness(row["kind"]),
-            None,
-            is_open=row["ended_at"] is None,
-            since=row["opened_at"],
-        )
-        for row in rows
-    ]
-
-
-async def told(connection: Connection, org_id: UUID, about: Sequence[Subject]) -> dict[Pair, Told]:
-    """Return what each channel was told of these."""
-    rows = await connection.fetch(
-        f"SELECT {', '.join(_TOLD)} FROM alert_told WHERE org_id = $1 AND subject_id = ANY ($2)",
-        org_id,
-        [subject.id for subject in about],
-    )
-    found = [_known(row) for row in rows]
-    return {(each.channel_id, each.subject_id): each for each in found}
-
-
-def _known(row: Any) -> Told:
-    values = dict(row)
-    thread = Thread(values.pop("thread_id"), values.pop("thread_kind"))
-    return Told(thread=thread, **values)
-
-
-async def threads(connection: Connection, org_id: UUID, known: Collection[Told]) -> dict[Pair, Rest]:
-    """Return what was told of others in the threads of these."""
-    pairs = sorted({(each.channel_id, each.thread.id) for each in known})
-    rows = await connection.fetch(
-        """SELECT k.channel_id, k.thread_id, t.*, EXISTS (
-                      SELECT FROM alert_delivery AS d
-                      WHERE d.org_id = $1 AND d.channel_id = k.channel_id AND d.thread_id = k.thread_id
-                        AND d.status = 'PENDING') AS waits
-           FROM unnest($2::uuid[], $3::uuid[]) AS k (channel_id, thread_id), LATERAL (
-               SELECT count(*) FILTER (WHERE o.state = 'TOLD') AS told,
-                      count(*) FILTER (WHERE o.state = 'TOLD' AND NOT o.acknowledged_told) AS unacknowledged,
-                      max(greatest(o.told_at, o.reminded_at)) AS last,
-                      max(greatest(o.told_at, o.reminded_at, o.refreshed_at)) AS refreshed
-               FROM alert_told AS o
-               WHERE o.org_id = $1 AND o.channel_id = k.channel_id AND o.thread_id = k.thread_id
-                 AND o.state <> 'DIGEST' AND o.subject_id <> ALL ($4)) AS t""",
-        org_id,
-        [channel for channel, _ in pairs],
-        [thread for _, thread in pairs],
-        list({each.subject_id for each in known}),
-    )
-    return {(row[0], row[1]): Rest(*row[2:]) for row in rows}
-
-
-async def joined(connection: Connection, org_id: UUID, about: Sequence[Subject]) -> dict[Pair, Thread]:
-    """Return in which thread a channel was told of each incident of these first."""
-    rows = await connection.fetch(
-        """SELECT DISTINCT ON (t.channel_id, r.incident_id) t.channel_id, r.incident_id, t.thread_id
-           FROM divergence_report AS r
-           JOIN alert_told AS t ON t.org_id = r.org_id AND t.subject_id = r.id
-           WHERE r.org_id = $1 AND r.incident_id = ANY ($2) AND t.thread_kind = 'incident'
-             AND t.state IN ('TOLD', 'ENDED')
-           ORDER BY t.channel_id, r.incident_id, t.first_told_at, t.thread_id""",
-        org_id,
-        list({subject.incident_id for subject in about if subject.incident_id}),
-    )
-    return {(row[0], row[1]): Thread(row[2], "incident") for row in rows}
-
-
-async def lately(connection: Connection, org_id: UUID, at: datetime) -> dict[UUID, Lately]:
-    """Return what each channel was told in the last minute, and when its last storm was."""
-    rows = await connection.fetch(
-        """SELECT channel_id,
-                  count(DISTINCT thread_id) FILTER (WHERE thread_kind <> 'storm' AND first_told_at > $3),
-                  max(first_told_at) FILTER (WHERE thread_kind = 'storm')
-           FROM alert_told
-           WHERE org_id = $1 AND first_told_at > $2 AND state <> 'DIGEST' AND subject_kind = 'report'
-           GROUP BY channel_id""",
-        org_id,
-        at - GATHERS,
-        at - LATELY,
-    )
-    return {row[0]: Lately(row[1], row[2]) for row in rows}
-
-
-async def members(connection: Connection, org_id: UUID, thread: Pair) -> dict[UUID, bool]:
-    """Return the reports of a thread at a channel, and which of them last as far as it knows."""
-    rows = await connection.fetch(
-        """SELECT subject_id, state = 'TOLD' FROM alert_told
-           WHERE org_id = $1 AND channel_id = $2 AND thread_id = $3 AND subject_kind = 'report'
-             AND state <> 'DIGEST'""",
-        org_id,
-        *thread,
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 async def note(connection: Connection, org_id: UUID, decision: Decision, at: datetime) -> None:
     """Write what was told, and when each subject is looked at again."""
     await _note_told(connection, org_id, decision.told)
@@ -330,9 +162,9 @@ async def _note_told(connection: Connection, org_id: UUID, rows: Sequence[Told])
         return
     flat = [_values(row) for row in rows]
     arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, 2))
-    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in _TOLD[4:])
+    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in TOLD[4:])
     await connection.execute(
-        f"""INSERT INTO alert_told (org_id, {", ".join(_TOLD)})
+        f"""INSERT INTO alert_told (org_id, {", ".join(TOLD)})
             SELECT $1, n.* FROM unnest({arrays}) AS n
             ON CONFLICT (org_id, channel_id, subject_id) DO UPDATE SET {changed}""",
         org_id,
@@ -342,7 +174,7 @@ async def _note_told(connection: Connection, org_id: UUID, rows: Sequence[Told])
 
 def _values(row: Told) -> list[Any]:
     there = {"thread_id": row.thread.id, "thread_kind": row.thread.kind}
-    return [there[name] if name in there else getattr(row, name) for name in _TOLD]
+    return [there[name] if name in there else getattr(row, name) for name in TOLD]
 
 
 async def _touch(

@@ -12,9 +12,9 @@ from routing.matchers import NoticeKind
 from routing.standing import NOTICE, Look, Subject
 from routing.tells import Tell
 from settings import Settings
-from storage import alert_facts, alerting, detection
+from storage import alert_facts, alert_standing, detection
 from storage.alert_facts import Facts, Line
-from storage.alerting import Receiver
+from storage.alert_standing import Receiver
 from storage.deliveries import New
 from storage.ledger import Connection
 from storage.reading.past import Tried
@@ -112,12 +112,12 @@ class Messages:
         peers = [making.peer(line) for line in lines]
         if tell.over:
             # It is over for who was told of these: others of the incident were never told there.
-            known = await alerting.members(self._connection, self._org_id, tell.key)
+            known = await alert_standing.members(self._connection, self._org_id, tell.key)
             peers = [replace(peer, is_open=False) for peer in peers if peer.report_id in known]
         return Incident(tell.thread.id, peers, told_as_one=True)
 
     async def _storm(self, tell: Tell, places: Places) -> Said | None:
-        known = await alerting.members(self._connection, self._org_id, tell.key)
+        known = await alert_standing.members(self._connection, self._org_id, tell.key)
         ids = {each for each, lasts in known.items() if lasts or tell.over} or set(tell.subjects)
         lines = await alert_facts.lines(self._connection, self._org_id, ids)
         if not lines:

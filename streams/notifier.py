@@ -19,8 +19,9 @@ from routing.holding import holding
 from routing.routes import Route
 from routing.standing import Look
 from settings import Settings
-from storage import alerting, deliveries, turns
-from storage.alerting import Due, Receiver
+from storage import alert_standing, alerting, deliveries, turns
+from storage.alert_standing import Receiver
+from storage.alerting import Due
 from storage.calm import calm
 from storage.ledger import Connection
 from storage.routing import routes
@@ -113,7 +114,7 @@ class _Looking:
         connection, org_id = self._connection, self._org_id
         if not await turns.taken(connection, f"alerts of {org_id}"):
             return 0
-        receivers = await alerting.receivers(connection, org_id)
+        receivers = await alert_standing.receivers(connection, org_id)
         if any(each.channel.kind == "email" and each.channel.live for each in receivers.values()):
             most = min(most, PICTURED)
         at: datetime = await connection.fetchval("SELECT clock_timestamp()")
@@ -151,8 +152,8 @@ class _Looking:
         self, at: datetime, due: Sequence[Due], told_by: Sequence[Route], receivers: dict[UUID, Receiver]
     ) -> Look:
         connection, org_id = self._connection, self._org_id
-        subjects = await alerting.subjects(connection, org_id, due, notice.severity)
-        told = await alerting.told(connection, org_id, subjects)
+        subjects = await alert_standing.subjects(connection, org_id, due, notice.severity)
+        told = await alert_standing.told(connection, org_id, subjects)
         silences, windows = await calm(connection, org_id, at)
         return Look(
             at,
@@ -160,8 +161,8 @@ class _Looking:
             {channel: receiver.channel for channel, receiver in receivers.items()},
             subjects,
             told,
-            await alerting.threads(connection, org_id, told.values()) if told else {},
-            await alerting.joined(connection, org_id, subjects),
-            await alerting.lately(connection, org_id, at),
+            await alert_standing.threads(connection, org_id, told.values()) if told else {},
+            await alert_standing.joined(connection, org_id, subjects),
+            await alert_standing.lately(connection, org_id, at),
             holding(silences, windows, at),
         )
