@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from settings import Settings
-from storage import deliveries
+from storage import deliveries, turns
 from streams.notifier import Notifier
 from tests.told import Office, data, office_of
 from tests.world import World
@@ -325,6 +325,30 @@ async def _looking(notifier: Notifier) -> None:
     while True:
         await notifier.look()
         await asyncio.sleep(0)
+
+
+async def test_an_organisation_is_looked_at_by_one_notifier_at_a_time(office: Office):
+    await office.channel()
+    await office.open()
+    await office.passes(seconds=31)
+    async with office.pool.acquire() as other, other.transaction():
+        assert await turns.taken(other, f"alerts of {office.place.org}")
+        assert await office.kinds() == []
+    assert await office.kinds() == ["detected"]
+
+
+async def test_what_people_say_among_themselves_makes_nothing_due(office: Office):
+    await office.channel()
+    (report,) = await office.open()
+    await office.told(seconds=31)
+    due = "SELECT due_at FROM alert_due WHERE org_id = $1 AND subject_kind = 'report'"
+    before = await office.do(due)
+    said = """INSERT INTO report_event (org_id, project_id, report_id, sequence, kind, actor_kind, at, body)
+              SELECT $1, $2, $3, k.place, k.kind, 'system', now(), k.body::jsonb
+              FROM (VALUES (7, 'COMMENTED', '{"text": "Looking."}'), (8, 'ASSIGNED', '{}'),
+                           (9, 'UNASSIGNED', '{}')) AS k (place, kind, body)"""
+    await office.without("report_event", "number_report_event", said, office.place.project, report)
+    assert await office.do(due) == before
 
 
 async def test_what_is_killed_before_its_commit_loses_and_doubles_nothing(
