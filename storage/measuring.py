@@ -42,11 +42,12 @@ async def measured(connection: Connection, consumer: str, now: datetime) -> Meas
     for how long a closed day waits to be folded; `notifier_lag`, a subject to be looked at.
     """
     row = await connection.fetchrow(
-        """SELECT (SELECT extract(epoch FROM $1 - min(h.last)) FROM (
+        """SELECT (SELECT extract(epoch FROM $1::timestamptz - min(h.last)) FROM (
                        SELECT max(w.seen_at) AS last FROM project_watermark AS w
                        JOIN project AS p ON (p.org_id, p.id) = (w.org_id, w.project_id) AND NOT p.is_archived
                        WHERE split_part(w.topic, '.', 1) = ANY ($2)
-                       GROUP BY w.org_id, w.project_id HAVING max(w.seen_at) > $1 - $3::interval) AS h),
+                       GROUP BY w.org_id, w.project_id
+                       HAVING max(w.seen_at) > $1::timestamptz - $3::interval) AS h),
                   (SELECT extract(epoch FROM $1 - min(coalesce(l.caught_up_at, l.fresh_at)))
                    FROM partition_ledger AS l
                    WHERE l.consumer = $4 AND split_part(l.topic, '.', 1) = ANY ($2 || '{telemetry_closed}')),
@@ -56,7 +57,8 @@ async def measured(connection: Connection, consumer: str, now: datetime) -> Meas
                        JOIN assumption AS a ON (a.org_id, a.id) = (s.org_id, s.assumption_id)
                        WHERE a.org_id = c.org_id AND a.project_id = c.project_id AND a.superseded_at IS NULL
                          AND s.folded_through < c.day_closed_through)),
-                  (SELECT extract(epoch FROM $1 - due_at) FROM alert_due ORDER BY due_at LIMIT 1),
+                  (SELECT extract(epoch FROM $1 - due_at) FROM alert_due
+                   WHERE due_at < 'infinity' ORDER BY due_at LIMIT 1),
                   (SELECT count(*) FROM (SELECT FROM alert_delivery WHERE status = 'PENDING' LIMIT $5) AS d),
                   (SELECT count(*) FROM (SELECT FROM alert_delivery WHERE status = 'DEAD' LIMIT $5) AS d)""",
         now,
