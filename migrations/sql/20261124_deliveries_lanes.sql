@@ -248,18 +248,19 @@ GRANT USAGE ON SCHEMA auth, public TO augentis_postmaster;
 GRANT EXECUTE ON FUNCTION auth.claims(), auth.org_id(), auth.my_role(), auth.workspace_id(), auth.confined_to()
 TO augentis_postmaster;
 GRANT SELECT (org_id, id, disabled_at, removed_at) ON alert_channel TO augentis_postmaster;
-CREATE POLICY postmaster_select ON alert_channel FOR SELECT TO augentis_postmaster USING (true);
+CREATE POLICY postmaster_select ON alert_channel FOR SELECT TO augentis_postmaster USING (org_id = (SELECT auth.org_id()));
 GRANT SELECT (org_id, id, channel_id, project_id, thread_id, sequence, status, next_attempt_at),
       INSERT (org_id, id, channel_id, thread_id, sequence, kind, next_attempt_at),
       UPDATE (status, attempts, next_attempt_at, pending_since)
 ON alert_delivery TO augentis_postmaster;
-CREATE POLICY postmaster_select ON alert_delivery FOR SELECT TO augentis_postmaster USING (true);
-CREATE POLICY postmaster_insert ON alert_delivery FOR INSERT TO augentis_postmaster WITH CHECK (kind = 'test');
-CREATE POLICY postmaster_update ON alert_delivery FOR UPDATE TO augentis_postmaster USING (true)
-WITH CHECK (status = 'PENDING');
+CREATE POLICY postmaster_select ON alert_delivery FOR SELECT TO augentis_postmaster USING (org_id = (SELECT auth.org_id()));
+CREATE POLICY postmaster_insert ON alert_delivery FOR INSERT TO augentis_postmaster
+WITH CHECK (org_id = (SELECT auth.org_id()) AND kind = 'test');
+CREATE POLICY postmaster_update ON alert_delivery FOR UPDATE TO augentis_postmaster USING (org_id = (SELECT auth.org_id()))
+WITH CHECK (org_id = (SELECT auth.org_id()) AND status = 'PENDING');
 GRANT SELECT, INSERT (org_id, channel_id, sequences, due_at), UPDATE (sequences, failures, open_until, due_at)
 ON alert_lane TO augentis_postmaster;
-CREATE POLICY postmaster_insert ON alert_lane FOR INSERT TO augentis_postmaster WITH CHECK (true);
+CREATE POLICY postmaster_insert ON alert_lane FOR INSERT TO augentis_postmaster WITH CHECK (org_id = (SELECT auth.org_id()));
 CREATE POLICY postmaster_select ON alert_lane FOR SELECT TO augentis_postmaster USING (true);
 CREATE POLICY postmaster_update ON alert_lane FOR UPDATE TO augentis_postmaster USING (true) WITH CHECK (true);
 

@@ -28,6 +28,8 @@ FOR_ONE_ROW = (
     "gate_rests_on_artifacts",
     "declare_phase",
     "alert_of_report",
+    "replay_delivery",
+    "test_channel",
 )
 # Two policies, for people and for keys that run: it is sure of one alone.
 UNDECIDED = {("public.agent_execution", "INSERT")}
