@@ -141,9 +141,9 @@ async def _see_channels(caller: PersonCaller, channels: Mapping[str, Sequence[UU
     named = {channel for ids in channels.values() for channel in ids}
     live = await routes.live_channels(caller.session, caller.org_id, list(named)) if named else set()
     for role, ids in channels.items():
-        for channel in ids:
+        for place, channel in enumerate(ids):
             if channel not in live:
-                raise problems.invalid(f"body.{role}", f"there is no channel {channel}")
+                raise problems.invalid(f"body.{role}.{place}", "there is no such channel")
 
 
 def _see_escalation(after: timedelta | None) -> None:

@@ -109,17 +109,15 @@ FOR EACH ROW EXECUTE FUNCTION public.next_version();
 -- As whoever asks: a project that they do not see is none.
 CREATE FUNCTION public.guard_alert_route() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    unknown text;
 BEGIN
     IF TG_OP = 'INSERT' AND (SELECT count(*) FROM public.alert_route AS r WHERE r.org_id = NEW.org_id) > 200 THEN
-        RAISE EXCEPTION 'an organisation has at most 200 routes' USING ERRCODE = 'AG037';
+        RAISE EXCEPTION 'an organisation has at most 200 routes: delete one first' USING ERRCODE = 'AG037';
     END IF;
-    SELECT p.id INTO unknown FROM jsonb_array_elements_text(NEW.matchers -> 'project_id') AS p (id)
-    WHERE NOT EXISTS (SELECT FROM public.project AS k WHERE k.org_id = NEW.org_id AND k.id = p.id::uuid)
-    LIMIT 1;
-    IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no project %', unknown USING ERRCODE = 'AG038';
+    IF EXISTS (
+        SELECT FROM jsonb_array_elements_text(NEW.matchers -> 'project_id') AS p (id)
+        WHERE NOT EXISTS (SELECT FROM public.project AS k WHERE k.org_id = NEW.org_id AND k.id = p.id::uuid)
+    ) THEN
+        RAISE EXCEPTION 'there is no such project' USING ERRCODE = 'AG038';
     END IF;
     RETURN NULL;
 END
