@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -66,7 +67,12 @@ def test_what_becomes_of_a_report(standing: Standing, held: Held | None, outcome
         ((replace(SLACK, disabled="410 Gone"), replace(SLACK, id=UUID(int=13))), "digest", MAJOR, "at_once"),
     ],
 )
-def test_what_a_route_does(channels: tuple[Channel, ...], cosmetic: str, standing: Standing, tells: str):
+def test_what_a_route_does(
+    channels: tuple[Channel, ...],
+    cosmetic: Literal["digest", "at_once", "never"],
+    standing: Standing,
+    tells: str,
+):
     found = told(standing, *channels, route=replace(OURS, cosmetic=cosmetic))
     assert found.verdicts[0].tells == tells
     assert found.somebody == (tells != "nobody")
