@@ -47,6 +47,8 @@ RIGHTLY_REFUSED = (
     ("body.", "Input should be a valid integer"),
     # An id of nothing, or of another organisation's thing.
     ("body.", "there is no such "),
+    # Who is told when nobody acknowledges is told after some time: what two fields say together.
+    ("body.escalate_after", "say after how long `escalate` is told"),
     # Which providers there are is a setting; the test has none, since no id_token can be made up.
     ("body.provider", "this provider is not configured here"),
 )
@@ -98,6 +100,7 @@ THERE = {
     "evidence_id": ("IN_REVIEW", "EVIDENCE"),
     "execution_id": ("EXECUTION",),
     "channel_id": ("CHANNEL",),
+    "route_id": ("ROUTE",),
     "delivery_id": ("DELIVERY",),
 }
 STRAYS = 5
@@ -109,8 +112,8 @@ def _aim(case: Any, number: int) -> None:
     """Name what is there, in its version as it is; a sequence of calls names what it has made itself."""
     if case.meta.phase.name.value == "stateful" or number % STRAYS == 0:
         return
-    # A channel that is removed is gone for all calls that follow.
-    if case.method == "DELETE" and "channel_id" in (case.path_parameters or {}):
+    # A channel or a route that is removed is gone for all calls that follow.
+    if case.method == "DELETE" and {"channel_id", "route_id"} & (case.path_parameters or {}).keys():
         return
     for name in (case.path_parameters or {}).keys() & THERE.keys():
         case.path_parameters[name] = os.environ[THERE[name][number % len(THERE[name])]]

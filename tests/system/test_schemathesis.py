@@ -57,6 +57,7 @@ UNREACHED = {
     "POST /v1/executions/{execution_id}/retry",
     # Of one that was made a moment before.
     "DELETE /v1/alert-channels/{channel_id}",
+    "DELETE /v1/alert-routes/{route_id}",
     # Until a time from now on, 90 days ahead at most: none that is made up is.
     "POST /v1/divergence-reports/{report_id}/snooze",
 }
@@ -126,6 +127,7 @@ def identities(world: World) -> dict[str, str]:
         "IN_REVIEW": str(here.in_review),
         "EXECUTION": str(here.execution),
         "CHANNEL": str(world.channels[here.org]),
+        "ROUTE": str(here.route),
         "DELIVERY": str(here.delivery),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
