@@ -61,7 +61,9 @@ OF_ONESELF = {"idempotency_key"}
 # tests/tenancy/test_audit.py and test_letters.py say more of them.
 OF_THE_LOG = {"audit_log", "audit_link", "audit_checkpoint", "dead_letter"}
 # What a machine's key shows; the rest is people's.
-OF_KEYS = set(OF_A_PROJECT) - {"project_access", "machine_key", "report_event", "alert_silence", "alert_delivery"}
+OF_KEYS = set(OF_A_PROJECT) - {
+    *("project_access", "machine_key", "report_event", "alert_silence", "alert_delivery"),
+}
 NOT_FOR_THE_API = {
     "partition_ledger",
     "batch_seen",
