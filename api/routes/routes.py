@@ -46,7 +46,7 @@ async def list_alert_routes(caller: Person, filters: Annotated[RouteFilters, Que
     "/alert-routes",
     status_code=201,
     response_model=AlertRoute,
-    responses=answers(problems.NAME_TAKEN, problems.ALERT_LIMIT),
+    responses=answers(problems.NAME_TAKEN, problems.ALERT_LIMIT, problems.CONFLICT),
 )
 async def create_alert_route(caller: OrgAdmin, response: Response, body: NewAlertRoute) -> object:
     """Make a route. What is open is looked at again: what it takes now is told where it says."""
@@ -71,7 +71,7 @@ async def read_alert_route(caller: Person, response: Response, route_id: UUID) -
 @router.patch(
     "/alert-routes/{route_id}",
     response_model=AlertRoute,
-    responses=answers(problems.NOT_FOUND, problems.NAME_TAKEN),
+    responses=answers(problems.NOT_FOUND, problems.NAME_TAKEN, problems.CONFLICT),
 )
 async def change_alert_route(
     caller: OrgAdmin, response: Response, expected: IfMatch, route_id: UUID, body: AlertRouteChange
