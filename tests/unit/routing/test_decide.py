@@ -536,14 +536,14 @@ class History:
             return
         if known is None or not known.is_open:
             return
-        change: dict[str, Any] = {
+        changes: dict[str, dict[str, Any]] = {
             "end": {"is_open": False},
             "worse": {"classification": "MAJOR", "snoozed_until": None},
             "better": {"classification": "COSMETIC"},
             "acknowledge": {"acknowledged": True},
             "snooze": {"snoozed_until": self.now + 5 * HOUR},
-        }.get(step, {})
-        self.desk.put(replace(known, **change), at=self.now)
+        }
+        self.desk.put(replace(known, **changes.get(step, {})), at=self.now)
 
 
 @settings(max_examples=100, deadline=None)
