@@ -100,4 +100,4 @@ class Bucket:
 
 
 def _doubled(first: timedelta, times: int) -> timedelta:
-    return min(first * 2 ** min(times, _DOUBLINGS), LONGEST)
+    return min(first * (1 << min(times, _DOUBLINGS)), LONGEST)

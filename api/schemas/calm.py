@@ -137,7 +137,9 @@ class AlertWindowChange(Change):
 
 def columns(sent: dict[str, Any]) -> dict[str, Any]:
     """Return what was sent as the columns of a window hold it."""
-    clocks = {name: time.fromisoformat(sent[name]) for name in ("from_time", "to_time") if name in sent}
+    clocks: dict[str, Any] = {
+        name: time.fromisoformat(sent[name]) for name in ("from_time", "to_time") if name in sent
+    }
     matched = {"matchers": stored(Matchers(**sent["matchers"]))} if "matchers" in sent else {}
     return {**sent, **clocks, **matched}
 

@@ -48,7 +48,8 @@ async def silences(session: AsyncSession, org_id: UUID, wanted: Wanted, part: Sl
 async def silence(session: AsyncSession, org_id: UUID, silence_id: UUID) -> Row[Any] | None:
     """Return the silence with its state now, if it is there and within sight."""
     query = _silences(org_id).where(AlertSilence.id == silence_id)
-    return (await session.execute(query)).one_or_none()
+    found: Row[Any] | None = (await session.execute(query)).one_or_none()
+    return found
 
 
 async def windows(session: AsyncSession, org_id: UUID, part: Slice) -> list[AlertWindow]:
