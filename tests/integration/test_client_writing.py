@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import httpx
@@ -251,3 +251,27 @@ def test_a_channel_is_made_its_secret_rotated_and_it_is_removed(client: Client):
     assert channel in list(client.alert_channels(kind="webhook", sort="name"))
     client.remove_alert_channel(channel)
     assert channel["id"] not in {each["id"] for each in client.alert_channels()}
+
+
+def test_alerts_wait_for_a_silence_and_at_night(client: Client, team: Team):
+    project = client.create_project(team.workspace, "Checkout", PROBLEM)["id"]
+    ends = datetime.now(UTC) + timedelta(hours=2)
+    asked = ({"project_id": [UUID(project)], "metric_name": ["latency_p50"]}, ends, "the database moves")
+    silence, again = (client.create_alert_silence(*asked, idempotency_key="once") for _ in range(2))
+    assert (silence, silence["state"]) == (again, "active")
+    assert list(client.alert_silences(state="active", project_id=UUID(project))) == [silence]
+    ended = client.end_alert_silence(silence)
+    assert (ended["state"], ended["ended_by"]) == ("ended", str(team.people["ann"]))
+    assert client.alert_silence(silence["id"]) == ended
+    assert list(client.alert_silences(state="active", sort="ends_at")) == []
+    window = client.create_alert_window(
+        *("Nights", "QUIET_HOURS", "Europe/Vienna", time(22), time(6, 30)),
+        weekdays=[5, 6],
+        last_day=date(2027, 6, 30),
+        lets_through="critical",
+    )
+    assert (window["to_time"], window["last_day"], window["weekdays"]) == ("06:30", "2027-06-30", [5, 6])
+    window = client.change_alert_window(window, to_time="07:00", last_day=None)
+    assert client.alert_window(window["id"]) == window == next(client.alert_windows(sort="name"))
+    client.remove_alert_window(window)
+    assert list(client.alert_windows()) == []
