@@ -18,7 +18,11 @@ ORG = "org_id"
 PEOPLE = "app_user"
 MACHINERY = "storage.tables.machinery"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-SHORT_TYPES = {"timestamp with time zone": "timestamptz", "double precision": "float8"}
+SHORT_TYPES = {
+    "timestamp with time zone": "timestamptz",
+    "time without time zone": "time",
+    "double precision": "float8",
+}
 HEAD = """\
 # Entities
 

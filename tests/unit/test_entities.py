@@ -53,5 +53,5 @@ def test_types_are_one_word_each():
     """Mermaid takes the second word of a line for the column's name."""
     tables: list[Table] = list(Base.metadata.tables.values())
     types = [entities._type(column) for table in tables for column in table.columns]
-    assert {"uuid", "timestamptz", "float8", "numeric"} <= set(types)
+    assert {"uuid", "timestamptz", "time", "float8", "numeric"} <= set(types)
     assert not [name for name in types if set(name) & set(" ,()")]
