@@ -23,16 +23,20 @@ from cli.demo.processes import Check, services
 from cli.demo.receiver import Receiver
 from cli.demo.simulation import start_of
 from cli.demo.site import Say, Site, free_port, lasting, passing
+from cli.demo.team import SeenTo, join, see_to
 from cli.demo.watch import until_detected, until_ready
 from cli.exits import CommandError, Exit
 from cli.stack.layout import Layout
+from storage.channel_secrets import generated
 
 
 class Outcome(NamedTuple):
-    """What a run found, and how fast."""
+    """What a run found and how fast, and what became of the gravest report."""
 
     found: list[Found]
     speed: show.Speed
+    gravest: Found | None
+    seen_to: SeenTo | None
 
 
 def demo(
@@ -58,7 +62,8 @@ def demo(
         _terminated_like_interrupted(),
         (lasting if keep else passing)(say) as site,
         Receiver(site.provided["AUGENTIS_WEBHOOK_SECRET"]) as receiver,
-        site.entered(AUGENTIS_WEBHOOK_URL=receiver.url),
+        Receiver(team_secret := generated()) as team_inbox,
+        site.entered(AUGENTIS_WEBHOOK_URL=receiver.url, AUGENTIS_WEBHOOK_ALLOW=team_inbox.host),
     ):
         say("making schema, roles and topics")
         augentis("migrate")
@@ -66,10 +71,24 @@ def demo(
         with services(site.home, port, keep=keep) as check:
             say("making two organisations with their projects and assumptions")
             companies = found_companies(site.home, start_of(now))
-            run = _Run(f"http://127.0.0.1:{port}", companies, now, seed, receiver, check)
+            inboxes = _Inboxes(receiver, team_inbox, team_secret)
+            run = _Run(f"http://127.0.0.1:{port}", companies, now, seed, inboxes, check)
             outcome = asyncio.run(run.main(stderr, say))
-            code = _report(outcome, receiver, run.base_url, site if keep else None, began)
+            code = _report(outcome, inboxes, run.base_url, site if keep else None, began)
     raise typer.Exit(code)
+
+
+class _Inboxes(NamedTuple):
+    """Who receives alerts: the operator's webhook, and the teams' channels, which share a secret."""
+
+    operator: Receiver
+    team: Receiver
+    secret: str
+
+    @property
+    def refused(self) -> int:
+        """How many webhooks had no valid signature."""
+        return self.operator.refused + self.team.refused
 
 
 class _Run(NamedTuple):
@@ -79,17 +98,27 @@ class _Run(NamedTuple):
     companies: list[Company]
     now: datetime
     seed: int
-    receiver: Receiver
+    inboxes: _Inboxes
     check: Check
 
     async def main(self, stderr: Console, say: Say) -> Outcome:
         async with httpx.AsyncClient(base_url=self.base_url, timeout=30) as api:
             await until_ready(api, self.check)
+            say("making each team a channel and a route for its alerts, over the API")
+            await join(api, self.companies, self.inboxes.team.url, self.inboxes.secret)
             say("six weeks of traffic, at full speed")
             with bars(stderr) as shown:
                 speed = await self._traffic(api, shown)
             say("reading what was found")
-            return Outcome(await gather(api, self.companies, self.receiver, self.check), speed)
+            found = await gather(api, self.companies, self.inboxes.operator, self.check)
+            # Of equal ones, the last that was reported.
+            ranked = sorted(found, key=lambda item: item.report["tier_delta"], reverse=True)
+            gravest = ranked[0] if ranked else None
+            if gravest is None:
+                return Outcome(found, speed, None, None)
+            say("a team acknowledges and resolves what its channel was told")
+            seen_to = await see_to(api, gravest, self.inboxes.team, self.check)
+            return Outcome(found, speed, gravest, seen_to)
 
     async def _traffic(self, api: httpx.AsyncClient, shown: Bars) -> show.Speed:
         began = time.monotonic()
@@ -119,20 +148,29 @@ class _Run(NamedTuple):
         return show.Speed(samples, published, time.monotonic() - began)
 
 
-def _report(outcome: Outcome, receiver: Receiver, base_url: str, kept: Site | None, began: float) -> Exit:
+def _report(outcome: Outcome, inboxes: _Inboxes, base_url: str, kept: Site | None, began: float) -> Exit:
     out = show.console()
     compared = score(item.reported for item in outcome.found)
     show.comparison(out, compared)
-    alerts = {alert.report_id: alert for alert in receiver.alerts}
-    # The gravest first: of equal ones, the last that was reported.
-    ranked = sorted(outcome.found, key=lambda item: item.report["tier_delta"], reverse=True)
-    for item in ranked[:1]:
-        show.one_in_full(out, item, alerts.get(item.report["id"]), base_url)
-    if receiver.refused:
-        out.print(f"{receiver.refused} webhooks had no valid signature", style="bold red")
+    if outcome.gravest and outcome.seen_to:
+        show.one_in_full(out, outcome.gravest, outcome.seen_to, base_url)
+    wrong = _wrong(outcome, inboxes)
+    show.wrong(out, wrong)
     show.speed(out, outcome.speed, time.monotonic() - began)
     show.further(out, _looking_around(kept, base_url))
-    return Exit.DONE if compared.perfect and not receiver.refused else Exit.NO
+    return Exit.DONE if compared.perfect and not wrong else Exit.NO
+
+
+def _wrong(outcome: Outcome, inboxes: _Inboxes) -> list[str]:
+    """Return what of the alerts is not as it should be."""
+    told = {alert.report_id for alert in inboxes.team.alerts}
+    due = [item.report["id"] for item in outcome.found if item.reported.finding.alerted]
+    found = [f"report {id_} was not told to its team's channel" for id_ in due if id_ not in told]
+    if inboxes.refused:
+        found.append(f"{inboxes.refused} webhooks had no valid signature")
+    if outcome.seen_to and not outcome.seen_to.complete:
+        found.append("of the report that was seen to not all was told")
+    return found
 
 
 def _looking_around(kept: Site | None, base_url: str) -> list[str]:

@@ -33,9 +33,14 @@ class Receiver:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
 
     @property
+    def host(self) -> str:
+        """Host and port, as AUGENTIS_WEBHOOK_ALLOW names them."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    @property
     def url(self) -> str:
         """Where to post alerts."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/alerts"
+        return f"http://{self.host}/alerts"
 
     @property
     def alerts(self) -> list[Alert]:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.demo.findings import Found
 from cli.demo.planted import Line, Score
-from cli.demo.receiver import Alert
+from cli.demo.team import SeenTo
 
 PLAIN_WIDTH = 120
 
@@ -54,21 +54,33 @@ def _cells(line: Line) -> tuple[str, str, str, str, str]:
     return planted.project, planted.assumption, expected, found, "ok" if line.agrees else "WRONG"
 
 
-def one_in_full(out: Console, found: Found, alert: Alert | None, base_url: str) -> None:
-    """Print a report, its cascade, the alert about it, and the call that reads it."""
+def one_in_full(out: Console, found: Found, seen_to: SeenTo, base_url: str) -> None:
+    """Print a report, its cascade, the alert about it, what became of both, and the call that reads it."""
     report = dict(found.report)
     cascade = report.pop("cascade_analysis")
     _heading(out, f"The report: {found.company.slug}, {found.reported.project}")
     _json(out, report)
     _heading(out, "Its cascade: what rests on the assumption")
     _json(out, cascade)
-    if alert:
-        _heading(out, "The alert, as the team's webhook received it (signature verified)")
+    for alert in seen_to.received[:1]:
+        _heading(out, "The alert, as the team's own channel received it (signature verified)")
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
             _plain(out, f"{name}: {alert.headers[name]}")
         _json(out, alert.body)
+    _seen_to(out, seen_to)
     _heading(out, "The call that reads it")
     _plain(out, curl(found, base_url))
+
+
+def _seen_to(out: Console, seen_to: SeenTo) -> None:
+    _heading(out, "What happened to it (its timeline), and who was told (its deliveries)")
+    for event in seen_to.timeline:
+        who = "a person" if event["actor_kind"] == "user" else "the data"
+        said = event["body"].get("reason", "")
+        _plain(out, f"{event['at']}  {event['kind']:<14} by {who}  {said}".rstrip())
+    for each in sorted(seen_to.deliveries, key=lambda delivery: str(delivery["created_at"])):
+        when = each["sent_at"] or "-"
+        _plain(out, f"{when:<27}  {each['kind']:<14} {each['status']} to channel {each['channel_id']}")
 
 
 def curl(found: Found, base_url: str) -> str:
@@ -78,6 +90,12 @@ def curl(found: Found, base_url: str) -> str:
         f'curl -H "Authorization: Bearer $(augentis token --user {company.admin} --org {company.slug})" \\\n'
         f"  {base_url}/v1/divergence-reports/{found.report['id']}"
     )
+
+
+def wrong(out: Console, lines: Sequence[str]) -> None:
+    """Print what is not as it should be."""
+    for line in lines:
+        out.print(line, style="bold red", markup=False)
 
 
 def speed(out: Console, measured: Speed, total: float) -> None:

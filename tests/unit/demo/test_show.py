@@ -10,6 +10,7 @@ from cli.demo.companies import Company
 from cli.demo.findings import Found, reported
 from cli.demo.planted import PLANTED, Reported, score
 from cli.demo.receiver import Alert
+from cli.demo.team import SeenTo
 
 REPORT: dict[str, Any] = {
     "id": str(uuid4()),
@@ -27,6 +28,19 @@ ALERT = Alert(
     {"webhook-id": "m1", "webhook-timestamp": "1", "webhook-signature": "v1,x="},
     {"type": "divergence.detected", "data": {"id": REPORT["id"]}},
 )
+EVENT = {
+    "at": "2026-11-24T08:00:00Z",
+    "kind": "RESOLVED",
+    "actor_kind": "user",
+    "body": {"reason": "[b]done"},
+}
+DELIVERY = {
+    "created_at": "2026-11-24T08:00:01Z",
+    "sent_at": "2026-11-24T08:00:02Z",
+    "kind": "resolved",
+    "status": "SENT",
+    "channel_id": "c1",
+}
 
 
 def printed(action) -> str:
@@ -56,17 +70,33 @@ def test_the_comparison_says_every_assumption_and_the_counts():
 
 def test_a_report_in_full_can_be_copied():
     found = Found(COMPANY, REPORT, reported(COMPANY, REPORT, set()))
-    text = printed(lambda out: show.one_in_full(out, found, ALERT, "http://127.0.0.1:1"))
+    seen_to = SeenTo([ALERT], [DELIVERY], [EVENT])
+    text = printed(lambda out: show.one_in_full(out, found, seen_to, "http://127.0.0.1:1"))
     assert json.dumps(REPORT["summary"]) in text
     assert '"desk_home"' in text
     assert "webhook-signature: v1,x=" in text
     assert f"http://127.0.0.1:1/v1/divergence-reports/{REPORT['id']}" in text
     assert "augentis token --user ada@harbor.example --org harbor" in text
+    assert "RESOLVED       by a person  [b]done" in text
+    assert "2026-11-24T08:00:02Z         resolved       SENT to channel c1" in text
 
 
 def test_without_an_alert_none_is_shown():
     found = Found(COMPANY, REPORT, reported(COMPANY, REPORT, set()))
-    assert "webhook" not in printed(lambda out: show.one_in_full(out, found, None, "http://127.0.0.1:1"))
+    seen_to = SeenTo([], [], [])
+    text = printed(lambda out: show.one_in_full(out, found, seen_to, "http://127.0.0.1:1"))
+    assert "webhook" not in text
+    assert not seen_to.complete
+
+
+def test_what_a_team_saw_to_is_complete_when_its_channel_has_begin_and_end():
+    end = Alert({}, {"type": "divergence.resolved", "data": {"id": REPORT["id"]}})
+    sent = [{**DELIVERY, "kind": kind} for kind in ("detected", "resolved")]
+    events = [{**EVENT, "kind": kind} for kind in ("ACKNOWLEDGED", "RESOLVED")]
+    assert SeenTo([ALERT, end], sent, events).complete
+    assert not SeenTo([ALERT], sent, events).complete
+    assert not SeenTo([ALERT, end], [{**sent[0], "status": "DEAD"}, sent[1]], events).complete
+    assert not SeenTo([ALERT, end], sent, events[1:]).complete
 
 
 def test_speed_is_samples_over_seconds():
