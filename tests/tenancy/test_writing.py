@@ -104,7 +104,7 @@ UPDATES = {
     "alert_window": "UPDATE alert_window SET removed_at = now() WHERE org_id = :org",
     "agent_execution": "UPDATE agent_execution SET status = 'RUNNING'"
     " WHERE org_id = :org AND project_id = :project",
-    "alert_channel": "UPDATE alert_channel SET name = 'Renamed' WHERE org_id = :org",
+    "alert_channel": "UPDATE alert_channel SET rate_per_minute = 6 WHERE org_id = :org",
     "alert_route": "UPDATE alert_route SET name = 'Renamed' WHERE org_id = :org AND id = :route",
     "phase_gate_decision": "UPDATE phase_gate_decision SET override_reason = 'we know better'"
     " WHERE org_id = :org AND project_id = :project",
