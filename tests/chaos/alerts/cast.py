@@ -19,7 +19,7 @@ from tests.streaming import NOW, Project, System
 FIRST = datetime.combine(NOW.date() - timedelta(days=20), time(), UTC)
 STAGES = ((0, 9), (9, 10), (10, 12), (12, 15), (15, 17))
 """Days [first, last): sound, broken, worse, mended but for some, and of those some broken again."""
-GROUP_WAIT = timedelta(seconds=2)
+GROUP_WAIT = timedelta(seconds=1)
 MOST = 50
 """Assumptions of a project at most."""
 
