@@ -73,13 +73,11 @@ CREATE UNIQUE INDEX uq_alert_window_live_name ON alert_window (org_id, lower(nam
 -- Matchers name projects that are there. After the policies: who may not write is not told what there is.
 CREATE FUNCTION public.guard_matched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    unknown uuid;
 BEGIN
-    SELECT named.id INTO unknown FROM unnest(public.matched_projects(NEW.matchers)) AS named (id)
-    WHERE NOT EXISTS (SELECT FROM public.project AS p WHERE p.org_id = NEW.org_id AND p.id = named.id) LIMIT 1;
-    IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no project %', unknown USING ERRCODE = 'AG038';
+    PERFORM FROM unnest(public.matched_projects(NEW.matchers)) AS named (id)
+    WHERE NOT EXISTS (SELECT FROM public.project AS p WHERE p.org_id = NEW.org_id AND p.id = named.id);
+    IF FOUND THEN
+        RAISE EXCEPTION 'there is no such project' USING ERRCODE = 'AG038';
     END IF;
     RETURN NULL;
 END

@@ -93,6 +93,8 @@ async def prepare(world: World) -> None:
         await session.execute(text("UPDATE agent SET is_active = false WHERE id = 26"))
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         await session.execute(text("UPDATE agent_execution SET max_retries = 0 WHERE status = 'FAILED'"))
+        for statement in _calm():
+            await session.execute(text(statement), {"org": world.b, "who": world.bob})
         await session.execute(text("SET LOCAL session_replication_role = origin"))
         # What runs already is kept.
         await session.execute(update(tables.Organization).values(subscription_tier="BASIC"))
@@ -114,6 +116,18 @@ def _routes(world: World) -> Iterator[tuple[str, dict[str, object]]]:
            FROM generate_series((SELECT count(*) FROM alert_route WHERE org_id = :org), 199) AS n""",
         {"org": world.b, "who": world.bob},
     )
+
+
+def _calm() -> Iterator[str]:
+    """As many silences and windows as an organisation may have."""
+    yield """INSERT INTO alert_silence (org_id, id, matchers, starts_at, ends_at, reason, created_by)
+             SELECT :org, gen_random_uuid(), '{}', now(), now() + interval '1 day', 'as we like it', :who
+             FROM generate_series((SELECT count(*) FROM alert_silence WHERE org_id = :org), 499)"""
+    yield """INSERT INTO alert_window (org_id, id, name, kind, matchers, timezone, weekdays, from_time,
+                                      to_time, created_by)
+             SELECT :org, gen_random_uuid(), 'window ' || n, 'MAINTENANCE', '{}', 'UTC', '{1}', '01:00',
+                 '02:00', :who
+             FROM generate_series((SELECT count(*) FROM alert_window WHERE org_id = :org), 99) AS n"""
 
 
 def _archived(world: World, place: Place) -> Iterator[tables.Base]:
@@ -219,7 +233,7 @@ def _versions(world: World, place: Place) -> Iterator[tables.Artifact]:
 
 
 def known(callers: Callers) -> dict[str, str]:
-    """Return the ids by what the catalogue calls them."""
+    """Return the ids, and a time, by what the catalogue calls them."""
     here, other, there = (callers.ids(place) for place in ("a1", "a2", "b1"))
     return {
         **{name: str(value) for name, value in KNOWN.items()},
@@ -250,6 +264,9 @@ def known(callers: Callers) -> dict[str, str]:
         "channel": here["channel"],
         "route": here["route"],
         "channel of B": there["channel"],
+        "silence": here["silence"],
+        "window": here["quiet"],
+        "tomorrow": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
         "delivery": here["delivery"],
         **{name: str(getattr(callers.world, name)) for name in ("ann", "max", "vic", "fay", "bob", "eve")},
     }
