@@ -19,7 +19,8 @@ pytestmark = pytest.mark.system
 CONFIG = Path(__file__).with_name("pgrls.toml")
 API = "augentis_api"
 # Triggers and functions of ours outside auth that look past the policies, each of them for one row's sake:
-# what a gate or evidence leads to, whose turn it is in a queue, what is to be added up anew.
+# what a gate or evidence leads to, whose turn it is in a queue, what is to be added up anew, how many there
+# are already.
 FOR_ONE_ROW = (
     "guard_execution",
     "start_in_turn",
@@ -30,9 +31,10 @@ FOR_ONE_ROW = (
     "alert_of_report",
     "replay_delivery",
     "test_channel",
+    "limit_calm",
 )
-# Two policies, for people and for keys that run: it is sure of one alone.
 UNDECIDED = {
+    # Two policies, for people and for keys that run: it is sure of one alone.
     ("public.agent_execution", "INSERT"),
     # A row is shown with its route: one policy looks at another table, which has its own.
     ("public.alert_route_channel", "DELETE"),
