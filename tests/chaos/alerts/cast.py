@@ -90,6 +90,10 @@ async def _team(
     system: System, home: Path, names: Sequence[str], assumptions: int, address: str, secret: str
 ) -> Team:
     founded = await system.organisation(names[0])
+    # As many projects as it takes.
+    await system.fetch(
+        "UPDATE organization SET subscription_tier = 'ENTERPRISE' WHERE id = $1", founded.org_id
+    )
     path = home / f"{founded.slug}.yaml"
     path.write_text(json.dumps(_file(founded.slug, names, assumptions)))
     assert yaml.safe_load(path.read_text())  # JSON is YAML
@@ -119,7 +123,8 @@ def _file(slug: str, names: Sequence[str], assumptions: int) -> dict[str, Any]:
         ],
     }
     prd = {"key": "prd", "type": "PRD", "evidence_tier": "E0", "approve": True, "content": content}
-    return {"org": slug, "projects": [{"name": name, "artifacts": [prd]} for name in names]}
+    shared = {"problem_statement": "It takes too long to pay.", "artifacts": [prd]}
+    return {"org": slug, "projects": [{"name": name, **shared} for name in names]}
 
 
 async def _channel(system: System, org: UUID, user: UUID, url: str, secret: str) -> UUID:
