@@ -42,7 +42,7 @@ async def busy(world: World):
     await add(world, *_hours(place), *_reports(place))
     yield place
     async with world.database.superuser() as connection:
-        for table in ("report_event", "divergence_report", "telemetry"):
+        for table in ("alert_delivery", "report_event", "divergence_report", "telemetry"):
             await connection.execute(f"DELETE FROM {table} WHERE project_id = $1", place.project)
         await connection.execute("DELETE FROM project WHERE id = $1", place.project)
 

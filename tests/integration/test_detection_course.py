@@ -46,6 +46,7 @@ async def place(connection: asyncpg.Connection, world: World) -> Place:
         "telemetry",
         "partial",
         "detector_state",
+        "alert_delivery",
         "report_event",
         "cascade_analysis",
         "divergence_report",
@@ -124,7 +125,13 @@ async def test_late_data_and_a_replay_give_the_same_rows_to_the_bit(
         await examine(connection, world, place, 1, changed_from=day(late) + timedelta(hours=5))
     assert await reports(connection) == [("RESOLVED", "data")]
     seen = await everything(connection)
-    for table in ("report_event", "cascade_analysis", "divergence_report", "detector_state"):
+    for table in (
+        "alert_delivery",
+        "report_event",
+        "cascade_analysis",
+        "divergence_report",
+        "detector_state",
+    ):
         await connection.execute(f"DELETE FROM {table}")
     await examine(connection, world, place, 1)
     assert await everything(connection) == seen

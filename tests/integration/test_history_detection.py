@@ -36,7 +36,7 @@ async def place(database: Database) -> Place:
     async with database.superuser() as connection:
         await partitions.make(connection, {month_of(day(ago).timestamp()) for ago in range(91)})
         await connection.execute(
-            "TRUNCATE telemetry, partial, detector_state, report_event, divergence_report,"
+            "TRUNCATE telemetry, partial, detector_state, alert_delivery, report_event, divergence_report,"
             " cascade_analysis, outbox"
         )
         await connection.execute("UPDATE assumption SET effective_from = $1", first)

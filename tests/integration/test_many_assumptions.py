@@ -89,7 +89,13 @@ async def test_many_assumptions_are_judged_together_as_they_are_one_by_one(
 
     async def judged(together: int) -> tuple[list[list[dict[str, Any]]], int]:
         monkeypatch.setattr("streams.detect.TOGETHER", together)
-        for table in ("report_event", "cascade_analysis", "divergence_report", "detector_state"):
+        for table in (
+            "alert_delivery",
+            "report_event",
+            "cascade_analysis",
+            "divergence_report",
+            "detector_state",
+        ):
             await connection.execute(f"DELETE FROM {table}")
         for through in (40, 19, 18, 3):
             await examine(connection, world, place, through)

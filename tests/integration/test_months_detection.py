@@ -36,7 +36,8 @@ async def place(database: Database) -> Place:
         days = [FIRST + timedelta(days=n) for n in range(150)]
         await partitions.make(connection, {month_of(day.timestamp()) for day in days})
         await connection.execute(
-            "TRUNCATE telemetry, partial, detector_state, divergence_report, cascade_analysis, report_event"
+            "TRUNCATE telemetry, partial, detector_state, divergence_report, cascade_analysis, report_event,"
+            " alert_delivery"
         )
         await connection.execute("UPDATE assumption SET effective_from = $1", FIRST)
         await connection.execute("UPDATE project_watermark SET first_event = $1", FIRST)

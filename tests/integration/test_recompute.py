@@ -146,6 +146,7 @@ async def began(connection: asyncpg.Connection, ago: int) -> datetime:
     for table in (
         "telemetry",
         "detector_state",
+        "alert_delivery",
         "report_event",
         "cascade_analysis",
         "divergence_report",
