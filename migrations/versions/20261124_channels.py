@@ -100,7 +100,9 @@ def _for_the_worker() -> Iterator[str]:
     """It sends, and says when an address is gone."""
     yield f"GRANT SELECT, UPDATE (disabled_at, disabled_reason) ON alert_channel TO {WORKER}"
     yield f"CREATE POLICY worker_select ON alert_channel FOR SELECT TO {WORKER} USING (true)"
-    yield f"CREATE POLICY worker_update ON alert_channel FOR UPDATE TO {WORKER} USING (true)"
+    yield (
+        f"CREATE POLICY worker_update ON alert_channel FOR UPDATE TO {WORKER} USING (true) WITH CHECK (true)"
+    )
 
 
 def _for_the_archivist() -> Iterator[str]:
@@ -116,7 +118,7 @@ def _for_the_eraser() -> Iterator[str]:
     yield f"CREATE POLICY eraser_select ON alert_channel FOR SELECT TO {ERASER} USING ({LISTS})"
     yield (
         f"CREATE POLICY eraser_update ON alert_channel FOR UPDATE TO {ERASER}"
-        f" USING ({TOLD}) WITH CHECK (true)"
+        f" USING ({TOLD}) WITH CHECK ({LISTS})"
     )
 
 

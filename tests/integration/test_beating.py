@@ -84,7 +84,7 @@ async def test_a_channel_that_is_down_has_one_that_waits(pool: asyncpg.Pool, wor
 
 AILMENTS = {
     "a partition is not read": [
-        "UPDATE partition_ledger SET caught_up_at = now() - interval '11 minutes' WHERE topic = 'raw_metrics'",
+        "UPDATE partition_ledger SET caught_up_at = now() - interval '11 min' WHERE topic = 'raw_metrics'",
         "UPDATE partition_ledger SET caught_up_at = NULL WHERE topic = 'telemetry_closed'",
         "DELETE FROM partition_ledger",
     ],

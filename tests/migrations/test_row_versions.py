@@ -17,6 +17,7 @@ EDITS = {
     "machine_key": ("name = 'key'", "name = 'another'"),
     "artifact": ("status = 'DRAFT'", "content = '{}'"),
     "agent_execution": ("status = 'QUEUED'", "status = 'RUNNING'"),
+    "alert_channel": ("kind = 'webhook'", "name = 'Another'"),
     "alert_route": ("name = 'Reports of a1'", "name = 'Another'"),
     "alert_window": ("name = 'Nights of nobody'", "name = 'Another'"),
     "evidence": ("source = 'interview'", "escalation_status = 'IN_REVIEW'"),

@@ -26,6 +26,8 @@ NOT_AUDITED = {"idempotency_key"}
 """An answer kept for a repetition: machinery."""
 TOLD_TOGETHER = {"phase_gate_decision", "gate_artifact", "gate_evidence"}
 """A decision, what it rests on and the project that follows: tests/rules/test_gates.py."""
+GOES_WITH_IT = {("alert_route", "delete"): ["AlertRouteChannel"]}
+"""What a cascade deletes too, and tells of."""
 BY_THE_WORKER = {"divergence_report", "cascade_analysis"}
 NEWEST = """SELECT actor_kind, actor_id, actor_name, action, resource_type, resource_id, project_id,
                    changes_before, changes_after, personal -> 'before' AS before, personal -> 'after' AS after
@@ -51,7 +53,9 @@ async def test_whatever_a_person_changes_is_told_with_who_it_was(world: World, t
         assert await entries(session) == []
         touched = await changed(session, statement, **_named_in(statement, world, place, claims))
         told = await entries(session)
-    assert len(told) == touched >= 1
+    goes_with_it = GOES_WITH_IT.get((table, verb), [])
+    assert [each.resource_type for each in told if each.resource_type in goes_with_it] == goes_with_it
+    assert len(told) - len(goes_with_it) == touched >= 1
     for entry in told:
         assert (entry.actor_kind, entry.actor_id, entry.actor_name) == ("user", world.ann, None)
         assert entry.action == ACTIONS[verb]

@@ -32,6 +32,7 @@ WRITES = {
     "alert_told",
     "alert_delivery",
     "alert_lane",
+    "alert_notice",
     "cost_tracking",
     "audit_head",
     "partition_ledger",
@@ -69,7 +70,7 @@ DELETES = {
     "telemetry",
 }
 # Of these some columns are people's (ADR 0025), or nobody's to change: one of the worker's.
-PEOPLES = {"divergence_report": "status", "alert_delivery": "status"}
+PEOPLES = {"divergence_report": "status", "alert_delivery": "status", "alert_notice": "ended_at"}
 EVERY = sorted(Base.metadata.tables)
 
 
