@@ -8,7 +8,14 @@ import pytest
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from storage.tables import Base
-from tests.migrations import values_alerts, values_calm, values_channels, values_deliveries, values_routes
+from tests.migrations import (
+    values_alerts,
+    values_calm,
+    values_channels,
+    values_deliveries,
+    values_routes,
+    values_watch,
+)
 from tests.undone import undone
 from tests.world import World
 
@@ -98,6 +105,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
     **values_channels.CHECKS,
     **values_routes.CHECKS,
     **values_deliveries.CHECKS,
+    **values_watch.CHECKS,
     "ck_organization_name_length": lengths("name", 3, 100),
     "ck_organization_slug_format": (
         ["slug = 'a'", "slug = '9'", "slug = 'acme-corp'", "slug = 'a-1-b'"],
@@ -699,6 +707,10 @@ UNIQUES: dict[str, tuple[str, str]] = {
     "ix_alert_delivery_head": (
         copied("alert_delivery", **A_HEAD, thread_id="t.channel_id"),
         copied("alert_delivery", **A_HEAD),
+    ),
+    "uq_alert_notice_open": (
+        f"UPDATE alert_notice SET {SAME_PROJECT}, ended_at = NULL",
+        f"UPDATE alert_notice SET {SAME_PROJECT}",
     ),
     "uq_cascade_analysis_org_id_divergence_id": (
         copied("cascade_analysis", id=NEW_ID),
