@@ -255,9 +255,9 @@ class Settings(BaseSettings):
     delivery_retention: Duration = Field(
         timedelta(days=90),
         alias="AUGENTIS_DELIVERY_RETENTION",
-        ge=timedelta(days=2),
+        ge=timedelta(days=15),
         description="deliveries of alerts that were sent or given up are forgotten this long after they were "
-        "made, at least 2d",
+        "made, at least 15d: the weekly digest looks at the last one",
     )
     email_domains: EmailDomains | None = Field(
         None,

@@ -102,6 +102,8 @@ THERE = {
     "channel_id": ("CHANNEL",),
     "route_id": ("ROUTE",),
     "delivery_id": ("DELIVERY",),
+    "silence_id": ("SILENCE",),
+    "window_id": ("WINDOW",),
 }
 STRAYS = 5
 """One in so many calls keeps the ids that were made up, or drawn from elsewhere."""
@@ -112,8 +114,8 @@ def _aim(case: Any, number: int) -> None:
     """Name what is there, in its version as it is; a sequence of calls names what it has made itself."""
     if case.meta.phase.name.value == "stateful" or number % STRAYS == 0:
         return
-    # A channel or a route that is removed is gone for all calls that follow.
-    if case.method == "DELETE" and {"channel_id", "route_id"} & (case.path_parameters or {}).keys():
+    # A channel, a route or a window that is removed is gone for all calls that follow.
+    if case.method == "DELETE" and {"channel_id", "route_id", "window_id"} & (case.path_parameters or {}).keys():
         return
     for name in (case.path_parameters or {}).keys() & THERE.keys():
         case.path_parameters[name] = os.environ[THERE[name][number % len(THERE[name])]]

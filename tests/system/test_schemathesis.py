@@ -58,6 +58,10 @@ UNREACHED = {
     # Of one that was made a moment before.
     "DELETE /v1/alert-channels/{channel_id}",
     "DELETE /v1/alert-routes/{route_id}",
+    "DELETE /v1/alert-windows/{window_id}",
+    # It begins before it ends, and ends in time: none of two that are made up is.
+    "POST /v1/alert-silences",
+    "POST /v1/alert-silences/{silence_id}/end",
     # Until a time from now on, 90 days ahead at most: none that is made up is.
     "POST /v1/divergence-reports/{report_id}/snooze",
 }
@@ -129,6 +133,8 @@ def identities(world: World) -> dict[str, str]:
         "CHANNEL": str(world.channels[here.org]),
         "ROUTE": str(here.route),
         "DELIVERY": str(here.delivery),
+        "SILENCE": str(here.silence),
+        "WINDOW": str(world.windows[here.org]),
         "MEMBER": str(world.max),
         "CALLER": str(world.ann),
     }
