@@ -115,7 +115,8 @@ def _aim(case: Any, number: int) -> None:
     if case.meta.phase.name.value == "stateful" or number % STRAYS == 0:
         return
     # A channel, a route or a window that is removed is gone for all calls that follow.
-    if case.method == "DELETE" and {"channel_id", "route_id", "window_id"} & (case.path_parameters or {}).keys():
+    gone = {"channel_id", "route_id", "window_id"} & (case.path_parameters or {}).keys()
+    if case.method == "DELETE" and gone:
         return
     for name in (case.path_parameters or {}).keys() & THERE.keys():
         case.path_parameters[name] = os.environ[THERE[name][number % len(THERE[name])]]
