@@ -120,7 +120,7 @@ WEEKS = st.sets(st.integers(0, 167), min_size=6, max_size=168)
 
 
 @given(WEEKS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_keeps_its_week_is_never_silent_and_what_stops_is_after_three(slots: set[int]):
     came = hours(4, lambda hour: hour.weekday() * 24 + hour.hour in slots)
     habit = learned(came, UTC_ZONE)
