@@ -1,15 +1,25 @@
 """httpx over guarded sockets, with an end to how long an answer may take and how large it may be."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
 
 import httpcore
 import httpx
 
 from guarded.sockets import Guard, GuardedNetwork
 from guarded.urls import check
+
+KEPT = 100
+"""Connections that are kept open at most, of all hosts together."""
+
+# httpcore asks for sniffio in each request, and Python does not remember that there is none: looking for it
+# through all of its path was a fifth of what a webhook costs.
+if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # how a module is said not to be there
 
 _FAILURES = (
     httpcore.NetworkError,
@@ -46,7 +56,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=512,
-            max_keepalive_connections=20,
+            max_keepalive_connections=KEPT,
             keepalive_expiry=5.0,
             network_backend=GuardedNetwork(guard),
         )

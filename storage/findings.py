@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -238,7 +238,7 @@ async def resolve_superseded(connection: Connection, org_id: UUID, project_id: U
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return a report's fields as JSON can hold them."""
-    return {name: _plain(value) for name, value in asdict(report).items()}
+    return {name: _plain(getattr(report, name)) for name in Report.__slots__}
 
 
 def _plain(value: Any) -> Any:
