@@ -285,7 +285,8 @@ class System:
         found: list[Any] = []
         async with self.consumer() as consumer:
             consumer.assign([TopicPartition(topic, part) for part in ends])
-            await consumer.seek_to_beginning()
+            if ends:
+                await consumer.seek_to_beginning()
             deadline = time.monotonic() + PATIENCE
             while any([await consumer.position(TopicPartition(topic, p)) < end for p, end in ends.items()]):
                 assert time.monotonic() < deadline

@@ -102,7 +102,11 @@ class NewAlertChannel(Asked):
 
     kind: ChannelKind
     name: ChannelName
-    settings: dict[str, Any] = Field(default_factory=dict, description=_SETTINGS)
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description=_SETTINGS,
+        examples=[{"url": "https://acme.example/hooks/alerts"}],
+    )
     secrets: dict[str, Any] = Field(default_factory=dict, description=_SECRETS, repr=False)
     rate_per_minute: Rate = 60
     heartbeat_every: Heartbeat | None = Field(None, description=_HEARTBEAT)

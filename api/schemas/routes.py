@@ -110,7 +110,11 @@ class NewAlertRoute(Asked):
     continues: bool = Field(False, description=_CONTINUES)
     group_by: Grouping = "incident"
     group_wait: Wait = timedelta(seconds=30)
-    repeat_every: Repeat | None = Field(timedelta(days=1), description="null: no reminders")
+    repeat_every: Repeat | None = Field(
+        timedelta(days=1),
+        description="null: no reminders",
+        json_schema_extra={"default": "1d", "examples": ["1d"]},
+    )
     cosmetic: Cosmetic = "digest"
     send_resolved: bool = Field(True, description=_RESOLVED)
     storm_at: StormAt = 20

@@ -83,7 +83,7 @@ def test_a_named_type_goes_before_the_default():
 
 def test_a_share_is_shown_as_a_percentage():
     assert amount(45, "share") == "45 %"
-    assert amount(1500, "count") == "1500 count"
+    assert amount(1500, "count") == "1,500 count"
 
 
 @pytest.mark.parametrize(
