@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from api.parameters import Day, Moment, Name, OneOf
 from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
@@ -118,6 +118,13 @@ class NewAlertWindow(Asked):
 
 class AlertWindowChange(Change):
     """What changes of a window."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "examples": [{"to_time": "07:00", "lets_through": "critical"}],
+        },
+    )
 
     name: Name = LEFT_OUT
     kind: WindowKind = LEFT_OUT
