@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from api.parameters import Day, Moment, Name, OneOf
 from api.schemas.base import LEFT_OUT, Asked, Change, Sent, Versioned
@@ -17,6 +17,7 @@ from storage.reading.calm import STATES
 from storage.tables.calm import LETS_THROUGH
 
 _REASON = "We move the database; latency is known to be bad."
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _MATCHERS = "which alerts; `{}`: all (docs/calm.md)"
 
 
@@ -35,13 +36,17 @@ LetsThrough = Annotated[str, OneOf(tuple(map(str, LETS_THROUGH)))]
 Clock = Annotated[
     str,
     BeforeValidator(_shown),
-    StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+    StringConstraints(pattern=_CLOCK),
+    WithJsonSchema({"type": "string", "pattern": _CLOCK, "examples": ["22:00"]}),
     Field(description="what a clock there shows", examples=["22:00"]),
 ]
 Weekdays = Annotated[
     list[Annotated[int, Field(ge=1, le=7, strict=True)]],
     Field(
-        min_length=1, max_length=7, description="on which it begins; 1 is Monday", examples=[[1, 2, 3, 4, 5]]
+        min_length=1,
+        max_length=7,
+        description="on which it begins; 1 is Monday",
+        examples=[[1, 2, 3, 4, 5]],
     ),
     AfterValidator(_once_each),
 ]

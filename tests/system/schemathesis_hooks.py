@@ -40,7 +40,15 @@ RIGHTLY_REFUSED = (
     *(("body.rules.", f"{field}: ") for field in ("metric_name", "as", "match.kind", "numerator_if")),
     # An address is judged by where it leads, a recipient as an address, a secret as what its kind has.
     *((f"body.{part}", "") for part in ("settings", "secrets")),
-    ("body.heartbeat_every", "Input should be "),
+    # A pattern does not say how long 0h is.
+    *(
+        (f"body.{name}", "Input should be ")
+        for name in ("heartbeat_every", "repeat_every", "escalate_after", "group_wait")
+    ),
+    ("body.last_day", ""),
+    ("body.weekdays", ""),
+    # A list of projects that a route names is no project: how calls follow each other is guessed by names.
+    ("path.project_id", "Input should be a valid UUID"),
     # How many indicators a decision has depends on its gate, and none of their names comes twice.
     ("body", "a value is not allowed (indicators: "),
     # For JSON Schema 74.0 is an integer, too.
