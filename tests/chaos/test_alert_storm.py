@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.alerts.run import Plan, storm
 from tests.streaming import System
 
@@ -9,6 +11,7 @@ KILLS = 6
 PLAN = Plan(seed=3, kills=KILLS, teams=2, projects=1, assumptions=15, pause=0.8)
 
 
+@pytest.mark.long
 async def test_every_alert_arrives_once_known_and_in_order_whatever_is_killed(system: System, tmp_path: Path):
     result = await storm(system, tmp_path, PLAN, lambda _: None)
     assert result.right, {what: lines[:10] for what, lines in result.faults.items() if lines}
