@@ -127,4 +127,8 @@ async def receiving(
     for left in sessions:
         if left.transport is not None:
             left.transport.close()
-    await asyncio.sleep(0.02)  # they end in this loop, not after it
+    for _ in range(250):  # they end in this loop, not after it
+        await asyncio.sleep(0.02)
+        if all(left.transport is None for left in sessions):
+            break
+    await asyncio.sleep(0.02)  # of TLS, what is below it
