@@ -140,7 +140,7 @@ class Kafka:
         while True:
             try:
                 self.topic()
-            except KafkaError:
+            except (KafkaError, AttributeError):  # the client's way to say that no controller is known
                 if time.monotonic() > last:
                     raise
                 time.sleep(0.2)
