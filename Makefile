@@ -6,7 +6,7 @@ INSTALL = PYTHON="$(PYTHON)" sh requirements/install.sh
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
-.PHONY: help demo up down test check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-rollup bench-scale bench-alerts chaos chaos-alerts malformed fuzz mutation audit docs lock clean
+.PHONY: help demo up down test test-long check test-system bench bench-detection bench-tenancy bench-audit bench-peers bench-windows bench-examination bench-rollup bench-scale bench-alerts chaos chaos-alerts malformed fuzz mutation audit docs lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -22,6 +22,9 @@ down: .venv/.stack ## stop them; their data are kept
 
 test: .venv/.dev ## all tests that need Python alone
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-long: .venv/.dev ## tests that take long: storms, a noisy neighbour, hundreds of assumptions
+	@$(BIN)/pytest -m long
 
 check: .venv/.dev ## static: lint, format, types, import rules, the compose file
 	@$(BIN)/ruff check

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
+
 from tests.chaos.storm.flow import Flow
 from tests.chaos.storm.monkey import Monkey
 from tests.chaos.storm.run import storm
@@ -24,6 +26,7 @@ async def trouble(monkey: Monkey) -> AsyncIterator[float]:
         yield number / len(EVENTS)
 
 
+@pytest.mark.long
 async def test_after_a_storm_every_row_and_every_dead_letter_is_right(system: System):
     project = await system.organisation()
     bare = await system.another_project(project, "Without batch ids")

@@ -68,6 +68,7 @@ STATEMENTS = 26
 """Of a letter about an hour, however many assumptions are examined together: not five for each of them."""
 
 
+@pytest.mark.long
 async def test_many_assumptions_are_judged_together_as_they_are_one_by_one(
     connection: asyncpg.Connection, world: World, place: Place, monkeypatch: pytest.MonkeyPatch
 ):

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from storage import machine_keys
 from tests.streaming import PARTITIONS, RAW, Project, System, eventually, sample
 
@@ -9,6 +11,7 @@ MESSAGES, SAMPLES = 100, 100
 COUNTED = "SELECT coalesce(sum(sample_count), 0)::int FROM telemetry WHERE org_id = $1 AND project_id = $2"
 
 
+@pytest.mark.long
 async def test_a_noisy_neighbour_waits_alone(system: System):
     noisy, quiet = await system.organisation(), await system.organisation()
     key = machine_keys.parse(noisy.ingest_key or "")
