@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from cli.exits import Unavailable
 from settings import Settings
 from settings.kafka import client_options
+from streams import consumers
 
 START_SECONDS = 15.0
 
@@ -46,9 +47,7 @@ async def looking(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
             await consumer.start()
         yield consumer
     finally:
-        # Without a group, aiokafka's stop() may end in the cancellation of its own task.
-        with suppress(asyncio.CancelledError):
-            await consumer.stop()
+        await consumers.stop(consumer)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from settings import Settings
 from settings.kafka import client_options
 from storage import ledger
 from storage.ledger import Connection, Place, Standing
+from streams import consumers
 from streams.topic_ids import Topic, look_up
 
 ANSWER_MS = 10_000
@@ -80,7 +81,7 @@ async def logs(settings: Settings, topic: str) -> dict[int, Log]:
         begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
     finally:
-        await consumer.stop()
+        await consumers.stop(consumer)
         await client.close()
     return {each.partition: Log(found.id, begins[each], ends[each]) for each in partitions}
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -24,7 +23,7 @@ from storage import ledger
 from storage.ledger import Claim, Place
 from storage.quotas import KeyName
 from storage.secrets import seal
-from streams import stamps
+from streams import consumers, stamps
 from streams.fold import Record
 from streams.holdings import Holdings
 from streams.kafka_watch import AWAY, KafkaWatch
@@ -86,9 +85,7 @@ class Unparker:
             except (*AWAY, KafkaUnreachableError) as error:
                 log.warning("parked records wait: %r", error)
             finally:
-                # Without a group, aiokafka's stop() may end in the cancellation of its own task.
-                with suppress(asyncio.CancelledError):
-                    await consumer.stop()
+                await consumers.stop(consumer)
             await asyncio.sleep(LOOK_EVERY)
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:

@@ -33,6 +33,7 @@ from settings import Settings
 from storage.entities import projects
 from storage.entities.founding import Founded, found
 from storage.tenancy import Claims
+from streams import consumers
 
 AUGENTIS = [sys.executable, "-m", "cli.main"]
 OURS = ("AUGENTIS_", "KAFKA_", "DATABASE_URL")
@@ -275,9 +276,7 @@ class System:
         try:
             yield consumer
         finally:
-            # Without a group, aiokafka's stop() may end in the cancellation of its own task.
-            with suppress(asyncio.CancelledError):
-                await consumer.stop()
+            await consumers.stop(consumer)
 
     async def records(self, topic: str) -> list[Any]:
         """Return all that a topic holds."""

@@ -26,6 +26,7 @@ from cli.main import run
 from cli.stack import control
 from cli.stack import state as states
 from cli.stack.layout import Layout
+from streams import consumers
 
 PUBLISH = [sys.executable, "-m", "cli.main", "publish"]
 ORG, PROJECT, OTHER = (str(uuid4()) for _ in range(3))
@@ -123,7 +124,7 @@ class Kafka:
                     found[partition] += [_record(item) for item in batch]
             return [record for partition in filled for record in found[partition]]
         finally:
-            await consumer.stop()
+            await consumers.stop(consumer)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
