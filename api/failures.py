@@ -16,9 +16,9 @@ from starlette.exceptions import HTTPException
 from api import problems, refusals
 from api.auth.keys import IssuerAwayError
 from api.etags import etag
-from api.parameters import spelt
 from api.problems import FieldError, Kind, ProblemError, respond
 from detectors.assumptions import ContentError
+from routing.spans import spelt
 from storage.database import AWAY, is_away
 from storage.errors import NotAllowedError, NotApprovableError, NotThereError, StaleError
 

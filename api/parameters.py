@@ -18,12 +18,12 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from detectors.calendars import spelt_out
+from routing.spans import SECONDS, spelt
 from storage.reading.pages import Orders
 
 _When = TypeVar("_When", date, datetime)
 _YEARS = range(1900, 9000)
 _DAY_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
-_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile("(0|[1-9][0-9]{0,8})([dhms])")
 
 
@@ -53,14 +53,7 @@ def _measured(value: object) -> object:
     match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("send a number and s, m, h or d, as in 30s or 4h")
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
-
-
-def spelt(span: timedelta) -> str:
-    """Return a length of time in its largest whole unit, as in 90m."""
-    seconds = span.total_seconds()
-    unit = next((name for name, size in _SECONDS.items() if seconds and seconds % size == 0), "s")
-    return f"{seconds / _SECONDS[unit]:.15g}{unit}"
+    return timedelta(seconds=int(match[1]) * SECONDS[match[2]])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -11,9 +11,9 @@ from detectors.divergence import Classification
 from routing.calm import Held
 from routing.routes import Choice, Route
 from routing.severity import Severity
+from routing.spans import spelt
 
 _ENDED = ("RESOLVED", "SUPERSEDED")
-_UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
 
 
 class Outcome(StrEnum):
@@ -91,14 +91,6 @@ def explained(
     )
     outcome = _outcome(verdicts, standing, held, at)
     return Explained(standing, outcome, tuple(_why(outcome, verdicts, standing, held)), verdicts, held)
-
-
-def spelt(span: timedelta) -> str:
-    """Return a length of time in its largest whole unit, as in 30s or 4h."""
-    for name, size in _UNITS:
-        if span and span % size == timedelta():
-            return f"{span // size}{name}"
-    return f"{span.total_seconds():.15g}s"
 
 
 def _verdict(choice: Choice, channels: tuple[Channel, ...], standing: Standing) -> Verdict:

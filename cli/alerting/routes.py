@@ -11,7 +11,8 @@ import typer
 from api.schemas.routes import AlertRoute, ReportRouting, RouteVerdict
 from cli.acting import Org, acting
 from cli.exits import AnswerIsNo, CommandError
-from routing.explaining import Channel, Outcome, spelt
+from routing.explaining import Channel, Outcome
+from routing.spans import spelt
 from storage.reading import routes as reading
 from storage.reading.pages import Slice
 from streams.alerting.inert import clean

@@ -20,6 +20,9 @@ from storage.tables import Artifact, Project
 from storage.tables.product import LIVE_STATUSES
 from storage.tenancy import Claims
 
+OURS = "AG"
+"""The SQLSTATEs of our own rules begin so (ADR 0008)."""
+PROJECT_LIMIT = "AG001"
 CIRCLE = "AG007"
 Change = Literal["created", "changed", "unchanged"]
 
@@ -58,13 +61,28 @@ async def apply_file(
     mistakes: list[str] = []
     applied = []
     for index, entry in enumerate(file.projects):
+        place = f"projects[{index}]"
         try:
-            applied.append(await _ProjectRun(session, claims, f"projects[{index}]", entry, now).apply())
+            async with session.begin_nested():
+                applied.append(await _ProjectRun(session, claims, place, entry, now).apply())
         except FileMistakesError as error:
             mistakes.extend(error.mistakes)
+        except DBAPIError as error:
+            mistakes.append(f"{place}: {_against_a_rule(error)}")
     if mistakes:
         raise FileMistakesError(mistakes)
     return applied
+
+
+def _against_a_rule(error: DBAPIError) -> str:
+    """Return how the database words a rule of ours that the file breaks; what else it says is no mistake."""
+    refused = refusal(error)
+    if refused is None or not refused.sqlstate.startswith(OURS):
+        raise error
+    hint = (
+        ": archive one, or ask for another (`augentis org tier`)" if refused.sqlstate == PROJECT_LIMIT else ""
+    )
+    return refused.message + hint
 
 
 @dataclass

@@ -306,6 +306,21 @@ def test_every_mistake_is_named_with_its_place_and_nothing_is_written(
     assert fetch(database, "SELECT key FROM artifact") == []
 
 
+def test_more_projects_than_the_tier_allows_are_a_mistake_with_its_place(
+    acme: Augentis, database: Database, tmp_path: Path
+):
+    names = ("Checkout", "Basket", "Search", "Wishlist", "Reviews")
+    projects = [{"name": name, "problem_statement": "It takes too long to pay."} for name in names]
+    file = tmp_path / "apply.yaml"
+    file.write_text(yaml.safe_dump({"org": "acme", "projects": projects}))
+    said = "the organisation's tier allows 3 projects: archive one, or ask for another (`augentis org tier`)"
+    assert mistakes(acme, file) == [f"projects[3]: {said}", f"projects[4]: {said}"]
+    assert fetch(database, "SELECT count(*) AS n FROM project") == [{"n": 1}]
+
+    file.write_text(yaml.safe_dump({"org": "acme", "projects": projects[:3]}))
+    assert acme("apply", file) == Exit.DONE
+
+
 def test_unknown_fields_are_refused_everywhere_but_in_content(acme: Augentis, tmp_path: Path):
     file = write(tmp_path, artifact(aproved=True, content={"whatever": {"deep": [1]}}), phaze="DEFINE")
     assert {line.split(":")[0] for line in mistakes(acme, file)} == {

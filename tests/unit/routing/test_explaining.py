@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from routing.calm import Held
-from routing.explaining import Channel, Explained, Outcome, Standing, explained, spelt
+from routing.explaining import Channel, Explained, Outcome, Standing, explained
 from routing.matchers import Matchers, Target
 from routing.routes import Route, chosen
 from routing.severity import Severity
@@ -136,11 +136,3 @@ def test_where_nobody_is_told_it_is_said_what_to_do():
         "nothing is sent to checkout: it is disabled (410 Gone); see to that, then"
         f" POST /v1/alert-channels/{SLACK.id}/enable"
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0s"), (30, "30s"), (90, "90s"), (5400, "90m"), (3600, "1h"), (86400, "1d"), (0.5, "0.5s")],
-)
-def test_lengths_of_time(seconds: float, text: str):
-    assert spelt(timedelta(seconds=seconds)) == text
