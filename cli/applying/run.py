@@ -22,7 +22,7 @@ from storage.tenancy import Claims
 
 OURS = "AG"
 """The SQLSTATEs of our own rules begin so (ADR 0008)."""
-PROJECT_LIMIT = "AG001"
+_HINTS = {"AG001": ": archive one, or ask for another (`augentis org tier`)"}
 CIRCLE = "AG007"
 Change = Literal["created", "changed", "unchanged"]
 
