@@ -79,10 +79,7 @@ def _against_a_rule(error: DBAPIError) -> str:
     refused = refusal(error)
     if refused is None or not refused.sqlstate.startswith(OURS):
         raise error
-    hint = (
-        ": archive one, or ask for another (`augentis org tier`)" if refused.sqlstate == PROJECT_LIMIT else ""
-    )
-    return refused.message + hint
+    return refused.message + _HINTS.get(refused.sqlstate, "")
 
 
 @dataclass
