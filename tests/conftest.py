@@ -17,7 +17,7 @@ from tests.world import World, build
 
 __all__ = ["system"]
 
-pytest.register_assert_rewrite("tests.reference")
+pytest.register_assert_rewrite("tests.reference", "tests.system.caller")
 
 SERVER = "TEST_DATABASE_SUPERUSER_URL"
 SHARED = pytest.StashKey[Path]()
