@@ -1,4 +1,4 @@
-"""What of the API is about a product and its keys keeps its word: a file of its own, so that two callers ask at once."""
+"""What of the API is about a product keeps its word: a file of its own, so that two callers ask at once."""
 
 from pathlib import Path
 
