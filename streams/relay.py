@@ -50,7 +50,11 @@ BATCH_HEADER = 1024
 """More than what a batch of one record has beside the record."""
 OMITTED = "augentis-omitted"
 """Header of a letter whose bytes no topic of ours takes: how many they are."""
-_SESSION = {"idle_in_transaction_session_timeout": "60s"}
+_SESSION = {
+    "idle_in_transaction_session_timeout": "60s",
+    # A queue is empty at one time and long at the next: a plan that was kept from then reads all of it now.
+    "plan_cache_mode": "force_custom_plan",
+}
 
 
 def run(settings: Settings) -> NoReturn:
