@@ -24,7 +24,7 @@ EDITS = {
 }
 # Their versions are rows.
 NEVER_EDITED = {"otlp_mapping", "holiday_calendar"}
-# Changed once at most, which has a time of its own: tests/rules/test_gates.py.
+# Changed once at most, which has a time of its own: tests/rules/test_gate_overrides.py.
 OVERRIDDEN = {"phase_gate_decision"}
 
 

@@ -1,10 +1,11 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests import databases
 from tests.databases import Database
+from tests.rules.gates import Site, founded
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +15,9 @@ def shared(template: Database) -> Iterator[Database]:
     asyncio.run(databases.create(clone, template.name))
     yield clone
     asyncio.run(databases.drop(clone))
+
+
+@pytest.fixture
+async def site(shared: Database) -> AsyncIterator[Site]:
+    async with founded(shared) as site:
+        yield site

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.entities import gates
 from storage.tables import PhaseGateDecision
@@ -17,7 +19,10 @@ from tests.teams import Team, gathered
 from tests.tenancy.asking import sqlstate
 from tests.world import indicators
 
+AT = {"VRC": "DISCOVER", "VCD": "DEFINE", "DSP": "DESIGN", "MDP": "DEVELOP"}
 SIZES = {"VRC": 20, "VCD": 10, "DSP": 8, "MDP": 6}
+STATUS = {"PASS": "PASSED", "CONDITIONAL": "CONDITIONAL", "FAIL": "FAILED"}
+CHECKED = "23514"
 INSERT = """INSERT INTO phase_gate_decision (org_id, id, project_id, phase, indicators, rationale)
             VALUES (:org, :id, :project, :phase, CAST(:indicators AS jsonb), 'as it was found')"""
 REST = """INSERT INTO gate_artifact (org_id, project_id, gate_decision_id, artifact_id)
@@ -121,3 +126,14 @@ async def founded(database: Database) -> AsyncIterator[Site]:
     async with database.sessions() as sessions:
         site = Site(team, sessions, uuid4())
         yield Site(team, sessions, await site.versioned("market_research"))
+
+
+async def run(session: AsyncSession, statement: str, **named: Any) -> str | None:
+    """Run a statement in a savepoint of its own; return the SQLSTATE that refused it."""
+    used = {name: value for name, value in named.items() if f":{name}" in statement}
+    try:
+        async with session.begin_nested():
+            await session.execute(text(statement), used)
+    except DBAPIError as error:
+        return sqlstate(error)
+    return None

@@ -25,7 +25,7 @@ ERASED = {"ip_address", "user_agent", "client_salt", "personal", "personal_salt"
 NOT_AUDITED = {"idempotency_key"}
 """An answer kept for a repetition: machinery."""
 TOLD_TOGETHER = {"phase_gate_decision", "gate_artifact", "gate_evidence"}
-"""A decision, what it rests on and the project that follows: tests/rules/test_gates.py."""
+"""A decision, what it rests on and the project that follows: tests/rules/test_gate_grounds.py."""
 GOES_WITH_IT = {("alert_route", "delete"): ["AlertRouteChannel"]}
 """What a cascade deletes too, and tells of."""
 BY_THE_WORKER = {"divergence_report", "cascade_analysis"}
