@@ -12,7 +12,7 @@ from detectors.course import Breach, Setting, Standing, advance
 from detectors.sequential import Test
 from routing.standing import Subject
 from tests.unit.detectors.series import START, days
-from tests.unit.routing.test_decide import BEGAN, DAY, Desk, report, route
+from tests.unit.routing.desk import BEGAN, DAY, Desk, report, route
 
 SOUND, MONTH, AFTER = 14, 30, 10
 ADOPTION = {"key": "a", "metric_name": "user_adoption", "operator": ">=", "value": 60}

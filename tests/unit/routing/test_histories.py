@@ -1,0 +1,66 @@
+"""What is told through random histories."""
+
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routing.standing import ENDED, TOLD
+from tests.unit.routing.desk import CHANNELS, DAY
+from tests.unit.routing.histories import STEPS, History
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_no_opening_is_told_twice_and_no_end_without_one(steps: list[tuple[int, str, int]]) -> None:
+    desk = History(steps).desk
+    threads: dict[tuple[UUID, UUID], str] = {}
+    heard: set[tuple[UUID, UUID]] = set()
+    for _, tell in desk.sent:
+        before = threads.get(tell.key, "untold")
+        opening = {(tell.channel_id, subject) for subject in tell.subjects}
+        if tell.kind == "detected":
+            assert not opening & heard, "told twice"
+        if tell.kind in ("resolved", "reminder", "reclassified", "acknowledged", "refresh"):
+            assert before == "open", f"{tell.kind} of what is {before}"
+        threads[tell.key] = "over" if tell.over else "open"
+        if tell.over:
+            heard -= {pair for pair in heard if desk.told[pair].thread.id == tell.thread.id}
+        else:
+            heard |= opening
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_in_the_end_all_know_what_is_open_and_not_held_and_nothing_else(
+    steps: list[tuple[int, str, int]],
+) -> None:
+    history = History(steps)
+    history.held = None
+    history.desk.channels = dict(CHANNELS)
+    history.desk.again(history.now)
+    history.pass_until(history.now + DAY)
+    history._look()
+    desk = history.desk
+    open_now = {each.id for each in desk.subjects.values() if each.is_open}
+    for channel in desk.route.notify:
+        digest = desk.route.cosmetic == "digest"
+        knows = {
+            subject for (at_, subject), told in desk.told.items() if at_ == channel and told.state != ENDED
+        }
+        assert knows == open_now | (knows & open_now), (knows, open_now)
+        assert digest or all(desk.told[channel, each].state == TOLD for each in open_now)
+    # No ledger keeps a key open of which nothing is open.
+    state = {tell.key: tell.over for _, tell in desk.sent}
+    open_keys = {key for key, over in state.items() if not over}
+    lasting = {(told.channel_id, told.thread.id) for told in desk.told.values() if told.state == TOLD}
+    assert open_keys == lasting
+    assert set(desk.due) == open_now
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS, st.sets(st.integers(0, 3000), max_size=20))
+def test_looking_more_often_changes_nothing(steps: list[tuple[int, str, int]], extra: set[int]) -> None:
+    seldom, often = History(steps).desk, History(steps, extra).desk
+    assert often.sent == seldom.sent
+    assert often.told == seldom.told
