@@ -1,7 +1,8 @@
-"""The API as it is served, over a database that tests/world.py has filled."""
+"""The API as it is served, over a database that tests/world has filled."""
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,8 @@ PLENTY = "1000000/minute"
 
 
 @pytest.fixture(scope="module")
-def served(template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def unheard(template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The API, which does not listen yet."""
     clone = databases.clone_of(template)
     asyncio.run(databases.create(clone, template.name))
     settings = clone.settings(tmp_path_factory.mktemp("home"), AUGENTIS_RATE_LIMIT=PLENTY)
@@ -26,9 +28,14 @@ def served(template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iter
         app = create_app(settings)
     world = asyncio.run(build(clone))
     asyncio.run(unlimited(world))
-    with listening(app) as url:
-        yield Served(app, url, world, settings)
+    yield Served(app, "", world, settings)
     asyncio.run(databases.drop(clone))
+
+
+@pytest.fixture(scope="module")
+def served(unheard: Served) -> Iterator[Served]:
+    with listening(unheard.app) as url:
+        yield replace(unheard, url=url)
 
 
 async def unlimited(world: World) -> None:

@@ -94,7 +94,7 @@ def _is_excused(error: dict[str, str]) -> bool:
     )
 
 
-# What is there (tests/world.py), by the parameter that names it: without it every path would end in 404.
+# What is there (tests/world), by the parameter that names it: without it every path would end in 404.
 THERE = {
     "workspace_id": ("WORKSPACE",),
     "project_id": ("PROJECT",),
