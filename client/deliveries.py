@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import cast
 
-from client.records import AlertDelivery
+from client.records import AlertDelivery, ToldChannel
 from client.requests import Id, Requests
 
 
@@ -30,8 +30,12 @@ class Deliveries(Requests):
         return cast("Iterator[AlertDelivery]", rows)
 
     def report_deliveries(self, report_id: Id) -> Iterator[AlertDelivery]:
-        """Who was told of a report, oldest first."""
+        """The messages about a report, oldest first: not the storm or the digest that it was told in."""
         return cast("Iterator[AlertDelivery]", self._list(f"/divergence-reports/{report_id}/deliveries"))
+
+    def report_told(self, report_id: Id) -> Iterator[ToldChannel]:
+        """The channels that know of a report, however they were told; who was told first is first."""
+        return cast("Iterator[ToldChannel]", self._list(f"/divergence-reports/{report_id}/told"))
 
     def alert_delivery(self, delivery_id: Id) -> AlertDelivery:
         """One delivery, as it stands."""

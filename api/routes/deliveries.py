@@ -12,11 +12,11 @@ from api.paging import Page, Paging
 from api.parameters import Since, sorts
 from api.problems import ProblemError
 from api.routes import lookup
-from api.schemas import AlertDelivery
+from api.schemas import AlertDelivery, ToldChannel
 from api.schemas.deliveries import DeliveryStatus
 from storage import tables
 from storage.entities import deliveries as writing
-from storage.reading import deliveries
+from storage.reading import deliveries, told
 from storage.reading.pages import Orders
 
 router = routing.router("/v1", "alert deliveries")
@@ -40,6 +40,14 @@ class ReportDeliveryFilters(Paging):
     orders: ClassVar[Orders] = deliveries.ORDERS
 
     sort: Annotated[str, sorts(deliveries.ORDERS)] = "created_at"
+
+
+class ToldFilters(Paging):
+    """In which order."""
+
+    orders: ClassVar[Orders] = told.ORDERS
+
+    sort: Annotated[str, sorts(told.ORDERS)] = "first_told_at"
 
 
 @router.get("/alert-deliveries", response_model=Page[AlertDelivery])
@@ -78,11 +86,28 @@ async def replay_delivery(caller: Admin, delivery_id: UUID) -> object:
 async def list_report_deliveries(
     caller: Person, report_id: UUID, filters: Annotated[ReportDeliveryFilters, Query()]
 ) -> object:
-    """List who is told of a report by a message of its own, and what became of it; storms are not here."""
+    """List the messages that are about a report first of all; `.../told` says who knows of it otherwise."""
     await lookup.report(caller, report_id)
     wanted = deliveries.Wanted(report_id=report_id)
     rows = await deliveries.listed(caller.session, caller.org_id, wanted, filters.part())
     return filters.page(rows, AlertDelivery)
+
+
+@router.get(
+    "/divergence-reports/{report_id}/told",
+    response_model=Page[ToldChannel],
+    responses=answers(problems.NOT_FOUND),
+)
+async def list_told_channels(
+    caller: Person, report_id: UUID, filters: Annotated[ToldFilters, Query()]
+) -> object:
+    """List the channels that know of a report: told by itself, with its incident, in a storm or a digest.
+
+    Who was told first is first; of what waits for the weekly digest it counts since when.
+    """
+    await lookup.report(caller, report_id)
+    rows = await told.listed(caller.session, caller.org_id, report_id, filters.part())
+    return filters.page(rows, ToldChannel)
 
 
 @router.post(

@@ -41,7 +41,7 @@ from api.schemas.channels import (
     NewAlertChannel,
 )
 from api.schemas.costs import Cost, CostPage, CostSums
-from api.schemas.deliveries import AlertDelivery
+from api.schemas.deliveries import AlertDelivery, ToldChannel
 from api.schemas.evidence import Evidence, EvidenceChange, EvidenceLadder, EvidenceRung, NewEvidence
 from api.schemas.exclusions import ExclusionWindow, HolidayCalendar, NewExclusionWindow
 from api.schemas.findings import (
@@ -200,6 +200,7 @@ __all__ = [
     "Series",
     "Tag",
     "Telemetry",
+    "ToldChannel",
     "Workspace",
     "WorkspaceChange",
 ]

@@ -6,10 +6,26 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from api.parameters import OneOf
 from api.schemas.base import Sent
+from api.schemas.channels import ChannelKind
+from detectors.divergence import Classification
+from storage.reading.told import STATES, THREAD_KINDS
 from storage.tables.deliveries import DELIVERY_KINDS, DELIVERY_STATUSES
 
 DeliveryKind = Annotated[str, OneOf(DELIVERY_KINDS)]
 DeliveryStatus = Annotated[str, OneOf(DELIVERY_STATUSES)]
+ToldState = Annotated[
+    str,
+    OneOf(STATES),
+    Field(
+        description="WAITING for the weekly digest; TOLD, and not over for all the channel knows; ENDED: it "
+        "knows that it is over, or hears of the thread's others alone"
+    ),
+]
+ToldThread = Annotated[
+    str,
+    OneOf(THREAD_KINDS),
+    Field(description="told by itself (`subject`), with its incident, in a storm, or in the weekly digest"),
+]
 
 
 class AlertDelivery(Sent):
@@ -38,3 +54,26 @@ class AlertDelivery(Sent):
     def _not_before_it_was(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         # A test goes before all that waits: its time is long ago.
         return value and max(value, info.data.get("created_at", value))
+
+
+class ToldChannel(Sent):
+    """What a channel knows of a report. Whether its messages have arrived, deliveries say."""
+
+    channel_id: UUID
+    channel_name: str = Field(examples=["checkout, on call"])
+    channel_kind: ChannelKind
+    route_id: UUID | None = Field(description="the route by which it came there; null: none is known")
+    state: ToldState
+    thread_kind: ToldThread
+    thread_id: UUID | None = Field(
+        description="the `thread_id` of its deliveries: the report, its incident or a storm; null: a digest"
+    )
+    classification: Classification = Field(description="the one that was told last, or waits to be")
+    first_told_at: datetime | None = Field(
+        description="since it was last opened; null: it waits for the digest"
+    )
+    told_at: datetime | None = Field(description="when it was last told anew, or as worse than before")
+    reminded_at: datetime | None = Field(description="when its thread was last reminded of, null if never")
+    escalated_at: datetime | None = Field(
+        description="when it came there since nobody had acknowledged it; null: not for that"
+    )

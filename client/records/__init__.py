@@ -13,7 +13,7 @@ from client.records.backtests import ArtifactBacktest, Backtest
 from client.records.calm import AlertSilence, AlertWindow
 from client.records.channels import AlertChannel, MadeAlertChannel
 from client.records.costs import Cost, CostPage, CostSums
-from client.records.deliveries import AlertDelivery
+from client.records.deliveries import AlertDelivery, ToldChannel
 from client.records.evidence import Evidence, EvidenceLadder, EvidenceRung
 from client.records.exclusions import ExclusionWindow, HolidayCalendar
 from client.records.findings import (
@@ -123,5 +123,6 @@ __all__ = [
     "Series",
     "Tag",
     "Telemetry",
+    "ToldChannel",
     "Workspace",
 ]

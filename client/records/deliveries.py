@@ -20,3 +20,23 @@ class AlertDelivery(TypedDict):
     next_attempt_at: str | None
     sent_at: str | None
     last_error: str | None
+
+
+class ToldChannel(TypedDict):
+    """What a channel knows of a report; `state` is WAITING (for the weekly digest), TOLD or ENDED.
+
+    `thread_kind` is subject, incident, storm or digest. A digest has no `thread_id`.
+    """
+
+    channel_id: str
+    channel_name: str
+    channel_kind: str
+    route_id: str | None
+    state: str
+    thread_kind: str
+    thread_id: str | None
+    classification: str
+    first_told_at: str | None
+    told_at: str | None
+    reminded_at: str | None
+    escalated_at: str | None

@@ -11,8 +11,13 @@ down_revision = "20261124_calm"
 branch_labels = None
 depends_on = None
 
-WORKER, ARCHIVIST, HERALD = "augentis_worker", "augentis_archivist", "augentis_herald"
+API, WORKER = "augentis_api", "augentis_worker"
+ARCHIVIST, HERALD = "augentis_archivist", "augentis_herald"
 
+MEMBER = "org_id = ANY ((SELECT auth.my_orgs())::uuid[])"
+BOUND = "org_id = (SELECT auth.org_id())"
+PERSON = "(SELECT auth.uid()) IS NOT NULL"
+CONFINED = "((SELECT auth.confined_to()) IS NULL OR project_id = ANY ((SELECT auth.confined_to())::uuid[]))"
 OPERATED = "org_id = (SELECT auth.operated_org())"
 CLOSED = "org_id = (SELECT auth.closed_org())"
 # What the archivist reads: of what leaves with nobody the keys.
@@ -23,6 +28,11 @@ COLUMNS = {
         " classification, first_told_at, told_at, reminded_at, refreshed_at, escalated_at, acknowledged_told"
     ),
 }
+# What people read of what was told. The rest is what the notifier notes for itself.
+SHOWN = (
+    "org_id, channel_id, subject_id, subject_kind, project_id, route_id, thread_id, thread_kind, state,"
+    " classification, first_told_at, told_at, reminded_at, escalated_at"
+)
 SAID = {"app_user": "id, full_name", "report_event": "org_id, report_id, kind, at"}
 FUNCTIONS = ("alert_of_report()", "alerts_due_again(uuid)", "alert_again()")
 # What is changed there changes what is to be told. A silence or a window that begins holds what would be told
@@ -40,6 +50,7 @@ def upgrade() -> None:
     run_file("20261124_deliveries.sql")
     run_file("20261124_deliveries_lanes.sql")
     for statement in (
+        *_for_members(),
         *_for_the_worker(),
         *_for_alerts(),
         *_for_the_archivist(),
@@ -63,9 +74,22 @@ def downgrade() -> None:
         op.execute(f"REVOKE SELECT ({columns}) ON {table} FROM {WORKER}")  # noqa: S608  # no input
 
 
-def _for_the_worker() -> Iterator[str]:
+def _for_members() -> Iterator[str]:
+    """Tables are shut to whoever has no policy; what was told of their projects people read, and no more."""
     for table in COLUMNS:
         yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    yield f"GRANT SELECT ({SHOWN}) ON alert_told TO {API}"
+    yield f"CREATE POLICY members_read ON alert_told FOR SELECT TO {API} USING ({MEMBER})"
+    for policy, rule in {"people_only": PERSON, "confined": CONFINED}.items():
+        yield f"CREATE POLICY {policy} ON alert_told AS RESTRICTIVE TO {API} USING ({rule})"
+    yield (
+        f"CREATE POLICY org_of_token ON alert_told AS RESTRICTIVE TO {API}"
+        f" USING ({BOUND}) WITH CHECK ({BOUND})"
+    )
+
+
+def _for_the_worker() -> Iterator[str]:
+    for table in COLUMNS:
         yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {WORKER}"
         yield f"CREATE POLICY worker_select ON {table} FOR SELECT TO {WORKER} USING (true)"
         yield f"CREATE POLICY worker_insert ON {table} FOR INSERT TO {WORKER} WITH CHECK (true)"

@@ -228,6 +228,7 @@ ROUTES = {
     "GET /v1/alert-deliveries/{delivery_id}": _reads_people(*_HIDDEN),
     "POST /v1/alert-deliveries/{delivery_id}/replay": _administers(),
     "GET /v1/divergence-reports/{report_id}/deliveries": _reads_people(*_HIDDEN),
+    "GET /v1/divergence-reports/{report_id}/told": _reads_people(*_HIDDEN),
     "GET /v1/alert-notices": _reads(*_LIST),
     "GET /v1/agents": _reads(*_LIST),
     "GET /v1/agents/{agent_id}": _reads(*_LIST),

@@ -32,6 +32,7 @@ OF_A_PROJECT = {
     "report_event": "project_id",
     "alert_notice": "project_id",
     "alert_delivery": "project_id",
+    "alert_told": "project_id",
     "cascade_analysis": "project_id",
     "detector_state": "project_id",
     "partial": "project_id",
@@ -62,7 +63,7 @@ OF_ONESELF = {"idempotency_key"}
 OF_THE_LOG = {"audit_log", "audit_link", "audit_checkpoint", "dead_letter"}
 # What a machine's key shows; the rest is people's.
 OF_KEYS = set(OF_A_PROJECT) - {
-    *("project_access", "machine_key", "report_event", "alert_silence", "alert_delivery"),
+    *("project_access", "machine_key", "report_event", "alert_silence", "alert_delivery", "alert_told"),
 }
 NOT_FOR_THE_API = {
     "partition_ledger",
@@ -71,7 +72,6 @@ NOT_FOR_THE_API = {
     "outbox",
     "alert_due",
     "alert_lane",
-    "alert_told",
     "otlp_series",
     "otlp_point",
     "series_count",
