@@ -281,13 +281,13 @@ async def test_what_waits_and_what_is_silent(
 
 
 async def test_the_examples_of_the_page_are_routes(team: Team):
-    bodies = re.findall(r"alert-routes -d '(\{.*?\})'", PAGE.read_text(), re.DOTALL)
+    bodies = re.findall(r"^routed '(\{.*?\})'$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     assert len(bodies) >= 4
     project = (await team.project())["id"]
     named = iter(range(100))
     for body in bodies:
-        filled = re.sub(r"\$PROJECT\b", project, body)
-        for name in set(re.findall(r"\$[A-Z]+\b", filled)):
+        filled = body.replace("'$PROJECT_ID'", project)
+        for name in set(re.findall(r"'\$[A-Z]+'", filled)):
             filled = filled.replace(name, await channel(team, f"{name} {next(named)}"))
         answer = await team.ask(
             "ann", "POST", "alert-routes", content=filled, headers={"Content-Type": "application/json"}
