@@ -170,7 +170,7 @@ async def settle(
         )
         if version != lane.version:
             # What the channel was before says nothing of what it is now.
-            standing = replace(standing, failures=0, open_for=None)
+            standing = replace(standing, failures=0, open_for=None, rest=timedelta(0))
         await _stand(connection, lane, standing, release=release)
         return len(given_up)
 
@@ -238,7 +238,8 @@ async def _stand(connection: Connection, lane: Lane, standing: Standing, *, rele
         """UPDATE alert_lane AS l SET
                lease = CASE WHEN NOT $9 THEN l.lease END,
                leased_until = CASE WHEN NOT $9 THEN l.leased_until END,
-               failures = $3, open_until = clock_timestamp() + $4::interval, tokens = $5, tokens_at = $6,
+               failures = $3, tokens = $5, tokens_at = $6,
+               open_until = clock_timestamp() + nullif(greatest($4::interval, $8::interval), interval '0'),
                due_at = CASE WHEN next.at IS NOT NULL THEN greatest(
                    next.at, $6::timestamptz + $7::interval, clock_timestamp() + $8::interval,
                    clock_timestamp() + $4::interval, CASE WHEN NOT $9 THEN l.leased_until END) END

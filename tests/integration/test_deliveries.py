@@ -203,6 +203,24 @@ async def test_what_a_receiver_asks_for_is_kept_to(team, receiver, settings):
     assert second.at - first.at >= 2
 
 
+async def test_what_is_put_meanwhile_waits_as_long_as_the_receiver_asked_for(team, receiver, settings):
+    channel = await team.channel(receiver.url("/team"))
+    receiver.script("/team", "429:2")
+    await team.put(team.new(channel, uuid4(), "slowly"))
+    async with relaying(team.pool, settings):
+
+        async def noted() -> bool:
+            [head] = await team.rows("attempts")
+            return bool(head["attempts"])
+
+        await eventually(noted)
+        await team.put(team.new(channel, uuid4(), "another thread"))
+        await team.none_waits()
+    first, *others = receiver.received()
+    assert len(others) == 2
+    assert min(each.at for each in others) - first.at >= 2
+
+
 async def test_a_rate_is_kept(team, receiver, settings):
     channel = await team.channel(receiver.url("/team"), rate=120)
     await team.put(*(team.new(channel, uuid4(), str(place)) for place in range(23)))
