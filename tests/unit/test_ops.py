@@ -90,6 +90,12 @@ def test_what_is_exported_by_gauges_is_what_was_measured(exported: dict[str, set
     }
 
 
+def test_a_page_says_what_each_figure_means(exported: dict[str, set[str]]):
+    rows = [row for page in (ROOT / "docs").glob("*.md") for row in page.read_text().splitlines()]
+    said = {name for row in rows if row.startswith("| `augentis_") for name in OWN.findall(row.split("|")[1])}
+    assert said == {re.sub("_(bucket|sum|count)$", "", name) for name in exported}
+
+
 def test_no_label_names_a_tenant(exported: dict[str, set[str]]):
     assert not {"org", "org_id", "project", "project_id", "cohort"} & set().union(*exported.values())
 
