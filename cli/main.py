@@ -51,7 +51,7 @@ COMMANDS = {
     "import-telemetry": Lazy("cli.telemetry.command", "import_telemetry", "import ready hourly rows"),
     "telemetry": Lazy("cli.telemetry.command", "app", "hourly rows as files: export"),
     "cascade": Lazy("cli.cascade", "cascade", "what rests on an artifact, should it be proven wrong"),
-    "alert": Lazy("cli.alerting.command", "app", "what an alert says in each channel: preview"),
+    "alert": Lazy("cli.alerting.command", "app", "what an alert says, and who was told: preview, told"),
     "routes": Lazy("cli.alerting.routes", "app", "which alert goes to which channel: list, test"),
     "deliveries": Lazy("cli.deliveries", "app", "alerts on their way to channels: list, replay"),
     "costs": Lazy("cli.costs", "costs", "what agents cost, by project, phase or agent"),

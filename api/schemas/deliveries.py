@@ -66,7 +66,8 @@ class ToldChannel(Sent):
     state: ToldState
     thread_kind: ToldThread
     thread_id: UUID | None = Field(
-        description="the `thread_id` of its deliveries: the report, its incident or a storm; null: a digest"
+        description="what its messages are about: the report, its incident, the storm that it came in; "
+        "null: a digest"
     )
     classification: Classification = Field(description="the one that was told last, or waits to be")
     first_told_at: datetime | None = Field(

@@ -1,4 +1,4 @@
-"""`augentis alert preview`: what a channel would get of a report (docs/alerts.md)."""
+"""`augentis alert preview | told`: what a channel would get of a report, and who knows of it."""
 
 import sys
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ import settings
 from cli.acting import Org, acting
 from cli.alerting import reading
 from cli.alerting.channels import Channel, Shown, shown
+from cli.alerting.told import who_knows
 from cli.exits import CommandError
 from streams.alerting.content import Kind
 from streams.alerting.places import Places
@@ -32,8 +33,9 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Alerts: preview what each channel gets.",
+    help="Alerts: preview what each channel gets, and see which were told of a report.",
 )
+app.command("told")(who_knows)
 
 
 @app.callback()

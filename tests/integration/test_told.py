@@ -49,7 +49,8 @@ async def messages(http: httpx.AsyncClient, report: UUID) -> list[Json]:
 async def pages(http: httpx.AsyncClient, report: UUID, **asked: Any) -> list[str]:
     """Return the channels that know of a report, read one a page."""
     found: list[str] = []
-    path, cursor = f"/v1/divergence-reports/{report}/told", {}
+    path = f"/v1/divergence-reports/{report}/told"
+    cursor: Json = {}
     while True:
         page = (await http.get(path, params={"limit": 1, **asked, **cursor})).json()
         found += [each["channel_id"] for each in page["items"]]
