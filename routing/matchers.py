@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Annotated
 from uuid import UUID
 
@@ -67,13 +68,23 @@ class Matchers(BaseModel):
     tag: tuple[Value, ...] = Field((), max_length=MOST_VALUES, description="Any tag of its artifact.")
     notice: tuple[NoticeKind, ...] = Field((), max_length=MOST_VALUES)
 
+    @cached_property
+    def wanted(self) -> dict[str, frozenset[str]]:
+        """The lists that are not empty: read once, and asked for thousands of targets."""
+        listed = {name: getattr(self, name) for name in _ABOUT}
+        return {name: frozenset(map(str, values)) for name, values in listed.items() if values}
+
     def matches(self, target: Target) -> bool:
         """Return whether `target` is one that these are about."""
-        return not any(True for _ in _missed(self, target))
+        return next(_missed(self, target), None) is None
 
     def misses(self, target: Target) -> list[str]:
         """Return why `target` is none that these are about, in words; empty if it is one."""
-        return [_why(name, has, wanted) for name, has, wanted in _missed(self, target)]
+        has = _values(target)
+        return [
+            _why(name, sorted(has[name]), [str(value) for value in getattr(self, name)])
+            for name in _missed(self, target)
+        ]
 
 
 _ABOUT = {
@@ -88,19 +99,20 @@ _ABOUT = {
 }
 
 
-def _missed(matchers: Matchers, target: Target) -> Iterator[tuple[str, list[str], list[str]]]:
-    for name in _ABOUT:
-        wanted = [str(value) for value in getattr(matchers, name)]
-        has = _has(name, target)
-        if wanted and not set(wanted).intersection(has):
-            yield name, has, wanted
+def _missed(matchers: Matchers, target: Target) -> Iterator[str]:
+    """Yield the names of the lists that hold none of what the target has."""
+    has = _values(target)
+    for name, wanted in matchers.wanted.items():
+        if wanted.isdisjoint(has[name]):
+            yield name
 
 
-def _has(name: str, target: Target) -> list[str]:
-    if name == "tag":
-        return sorted(target.tags)
-    value = getattr(target, name)
-    return [] if value is None else [str(value)]
+@lru_cache(maxsize=1024)
+def _values(target: Target) -> dict[str, frozenset[str]]:
+    """Return what a target has, by the names of lists; all routes and silences ask for it in turn."""
+    own = {name: getattr(target, name) for name in _ABOUT if name != "tag"}
+    found = {name: frozenset(() if value is None else (str(value),)) for name, value in own.items()}
+    return found | {"tag": target.tags}
 
 
 def _why(name: str, has: list[str], wanted: list[str]) -> str:

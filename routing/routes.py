@@ -47,25 +47,41 @@ def chosen(routes: Sequence[Route], target: Target) -> list[Choice]:
 
     The first that matches ends it, unless it `continues`; the default one is taken where no other is.
     """
-    ordered = sorted(routes, key=lambda route: (route.is_default, route.position, route.id))
     choices: list[Choice] = []
-    taken: list[Route] = []
-    for route in ordered:
-        why_not = _why_not(route, target, taken)
-        if not why_not:
-            taken.append(route)
-        choices.append(Choice(route, not why_not, tuple(why_not)))
+    before: list[Route] = []
+    for route in _ordered(routes):
+        if _takes(route, target, before):
+            choices.append(Choice(route, matched=True))
+            before.append(route)
+        else:
+            choices.append(Choice(route, matched=False, why_not=tuple(_why_not(route, target, before))))
     return choices
 
 
 def taken(routes: Sequence[Route], target: Target) -> list[Route]:
     """Return the routes that `target` takes, in order."""
-    return [choice.route for choice in chosen(routes, target) if choice.matched]
+    found: list[Route] = []
+    for route in _ordered(routes):
+        if _takes(route, target, found):
+            found.append(route)
+    return found
+
+
+def _ordered(routes: Sequence[Route]) -> list[Route]:
+    return sorted(routes, key=lambda route: (route.is_default, route.position, route.id))
+
+
+def _takes(route: Route, target: Target, before: Sequence[Route]) -> bool:
+    """Return whether a target takes a route after those that it took before."""
+    if route.is_default:
+        return not before
+    return (not before or before[-1].continues) and route.matchers.matches(target)
 
 
 def _why_not(route: Route, target: Target, before: Sequence[Route]) -> list[str]:
+    """Return why a target does not take a route, in words."""
     if route.is_default:
-        return [f"route {before[0].name} is about it already"] if before else []
+        return [f"route {before[0].name} is about it already"]
     if before and not before[-1].continues:
         return [f"route {before[-1].name} comes first, and does not continue"]
     return route.matchers.misses(target)

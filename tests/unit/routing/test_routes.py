@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from random import Random
+from time import perf_counter
 from uuid import UUID
 
 import pytest
@@ -191,3 +192,20 @@ def test_somebody_is_always_chosen_and_the_first_ends_it(routes: list[Route], ta
     for choice in choices[:-1]:
         if not choice.matched and choice.route.matchers.matches(target):
             assert not found[-1].continues
+
+
+def test_long_lists_cost_no_more_than_short_ones():
+    """Thousands of reports are asked for at one look, each by hundreds of routes and silences."""
+    targets = [replace(LATENCY, cohort=f"c{number}", tags=frozenset({"v2"})) for number in range(40)]
+
+    def seconds(length: int) -> float:
+        words = {name: tuple(f"{name}{number}" for number in range(length)) for name in ("feature", "tag")}
+        about = Matchers(project_id=tuple(UUID(int=number) for number in range(length)), **words)
+        routes = [Route(UUID(int=number), "R", number, matchers=about) for number in range(100)]
+        taken(routes, LATENCY)
+        began = perf_counter()
+        for target in targets:
+            assert not taken(routes, target)
+        return perf_counter() - began
+
+    assert min(seconds(50) for _ in range(3)) < 4 * min(seconds(1) for _ in range(3))
