@@ -45,6 +45,7 @@ WEBHOOKS = 20
 LEASE = timedelta(seconds=30)
 """How long a webhook may take before another relay may try it."""
 LONGEST_WAIT = timedelta(minutes=15)
+_DOUBLINGS = 10
 SEND_SECONDS = 20.0
 BATCH_HEADER = 1024
 """More than what a batch of one record has beside the record."""
@@ -202,6 +203,12 @@ class WebhookRelay:
                 await outbox.delivered(connection, due)
                 figures.RELAYED.labels("webhook").inc()
                 return
-            wait = answer.retry_after or min(timedelta(seconds=2**due.attempts), LONGEST_WAIT)
+            wait = answer.retry_after or waits(due.attempts)
             log.warning("webhook: attempt %d not accepted (%s), again in %s", due.attempts, answer.said, wait)
             await outbox.postpone(connection, due, wait, answer.said)
+
+
+def waits(attempts: int) -> timedelta:
+    """Return how long the webhook is left alone after so many attempts, all of which failed."""
+    # Doubled no further than it matters: after half a day it would be more than a timedelta holds.
+    return min(timedelta(seconds=1 << min(attempts, _DOUBLINGS)), LONGEST_WAIT)

@@ -57,5 +57,7 @@ class Webhook:
 
 def _retry_after(value: str | None) -> timedelta | None:
     with suppress(TypeError, ValueError):
-        return min(timedelta(seconds=max(int(value or ""), 1)), LONGEST_RETRY_AFTER)
+        # Bounded before it is a span of time: one of more than 2.7 million years is none.
+        seconds = min(max(int(value or ""), 1), int(LONGEST_RETRY_AFTER.total_seconds()))
+        return timedelta(seconds=seconds)
     return None

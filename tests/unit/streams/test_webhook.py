@@ -11,6 +11,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from guarded import RefusedError
+from streams.relay import LONGEST_WAIT, waits
 from streams.webhook import MOST_BYTES, Answer, Webhook
 from tests import web
 from tests.web import serving
@@ -82,11 +83,21 @@ async def test_nothing_else_is(posting, status):
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("30", 30), ("0", 1), ("-5", 1), ("999999", 3600), ("soon", None), ("", None), ("1.5", None)],
+    [
+        *(("30", 30), ("0", 1), ("-5", 1), ("999999", 3600), ("9" * 30, 3600)),
+        *(("soon", None), ("", None), ("1.5", None), ("9" * 5000, None)),
+    ],
 )
 async def test_retry_after_is_honoured_within_an_hour(posting, value, seconds):
     answer = await posting(answering(503, retry_after=value)).post("id", BODY)
     assert answer.retry_after == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_a_receiver_that_fails_for_days_is_asked_every_quarter_of_an_hour():
+    waited = [waits(attempts) for attempts in range(1, 1001)]
+    assert waited[0] == timedelta(seconds=2)
+    assert waited == sorted(waited)
+    assert waited[10] == waited[-1] == LONGEST_WAIT
 
 
 async def test_a_receiver_that_is_not_there_is_said_without_the_body():
