@@ -32,9 +32,9 @@ CREATE TABLE alert_channel (
         (kind <> 'email' OR jsonb_typeof(settings -> 'to') IS NOT DISTINCT FROM 'array'
          AND jsonb_array_length(settings -> 'to') <= 50
          AND (jsonb_array_length(settings -> 'to') > 0 OR disabled_at IS NOT NULL OR removed_at IS NOT NULL)),
-    -- One address each, and nothing that a header could be made of.
+    -- One address each, and nothing that a header could be made of, or an encoded word in one.
     CONSTRAINT ck_alert_channel_addresses CHECK
-        (kind <> 'email' OR NOT settings @? 'strict $.to[*] ? (@.type() != "string" || !(@ like_regex "^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$"))'),
+        (kind <> 'email' OR NOT settings @? 'strict $.to[*] ? (@.type() != "string" || !(@ like_regex "^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$") || @ like_regex "=[?]")'),
     CONSTRAINT ck_alert_channel_sealed CHECK
         (CASE WHEN removed_at IS NOT NULL OR kind IN ('email', 'kafka') THEN sealed IS NULL
               WHEN kind = 'alertmanager' THEN true ELSE sealed IS NOT NULL END),

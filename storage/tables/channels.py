@@ -13,6 +13,7 @@ CHANNEL_KINDS = ("webhook", "email", "slack", "teams", "pagerduty", "alertmanage
 _NO_ADDRESS = (
     """@.type() != "string" || !(@ like_regex """
     """"^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$")"""
+    """ || @ like_regex "=[?]\""""
 )
 
 

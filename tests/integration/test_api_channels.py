@@ -287,6 +287,7 @@ REFUSED: list[tuple[str, Json, str]] = [
             "team@other.example",
             "team@sub.acme.example",
             "t\u00e9am@acme.example",
+            "=?x?=@acme.example",
         )
     ),
     ("email", {"settings": {"to": []}}, "body.settings.to"),

@@ -52,7 +52,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     "ck_alert_channel_addresses": (
-        [_mailed('"first.last+tag@sub.acme.example"', "\"o''neill@acme.example\"")],
+        [_mailed('"first.last+tag@sub.acme.example"', "\"o''neill@acme.example\"", '"a=b?c@d.e"')],
         [
             _mailed(address)
             for address in (
@@ -67,6 +67,7 @@ CHECKS: dict[str, tuple[list[str], list[str]]] = {
                 '"a b@c.d"',
                 '"a@b@c.d"',
                 '"ä@b.c"',
+                '"=?x?=@b.c"',
             )
         ],
     ),
