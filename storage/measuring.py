@@ -35,7 +35,7 @@ class Measured:
 
 
 async def measured(connection: Connection, consumer: str, now: datetime) -> Measured:
-    """Return how the system stands at `now`.
+    """Return how the system stands at `now`, but for organisations that are closed: nobody serves them.
 
     `silence` is that of the project that was not heard for longest, of those that were within two weeks;
     `unread`, since when a partition of live samples or closed hours was not read to its end; `detection_lag`,
@@ -45,6 +45,7 @@ async def measured(connection: Connection, consumer: str, now: datetime) -> Meas
         """SELECT (SELECT extract(epoch FROM $1::timestamptz - min(h.last)) FROM (
                        SELECT max(w.seen_at) AS last FROM project_watermark AS w
                        JOIN project AS p ON (p.org_id, p.id) = (w.org_id, w.project_id) AND NOT p.is_archived
+                       JOIN organization AS o ON o.id = w.org_id AND o.closed_at IS NULL
                        WHERE split_part(w.topic, '.', 1) = ANY ($2)
                        GROUP BY w.org_id, w.project_id
                        HAVING max(w.seen_at) > $1::timestamptz - $3::interval) AS h),
@@ -52,13 +53,16 @@ async def measured(connection: Connection, consumer: str, now: datetime) -> Meas
                    FROM partition_ledger AS l
                    WHERE l.consumer = $4 AND split_part(l.topic, '.', 1) = ANY ($2 || '{telemetry_closed}')),
                   (SELECT extract(epoch FROM $1 - min(c.day_closed_at)) FROM project_clock AS c
+                   JOIN organization AS o ON o.id = c.org_id AND o.closed_at IS NULL
                    WHERE EXISTS (
                        SELECT FROM detector_state AS s
                        JOIN assumption AS a ON (a.org_id, a.id) = (s.org_id, s.assumption_id)
                        WHERE a.org_id = c.org_id AND a.project_id = c.project_id AND a.superseded_at IS NULL
                          AND s.folded_through < c.day_closed_through)),
-                  (SELECT extract(epoch FROM $1 - due_at) FROM alert_due
-                   WHERE due_at < 'infinity' ORDER BY due_at LIMIT 1),
+                  (SELECT extract(epoch FROM $1 - d.due_at) FROM alert_due AS d
+                   WHERE d.due_at < 'infinity' AND EXISTS (
+                       SELECT FROM organization AS o WHERE o.id = d.org_id AND o.closed_at IS NULL)
+                   ORDER BY d.due_at LIMIT 1),
                   (SELECT count(*) FROM (SELECT FROM alert_delivery WHERE status = 'PENDING' LIMIT $5) AS d),
                   (SELECT count(*) FROM (SELECT FROM alert_delivery WHERE status = 'DEAD' LIMIT $5) AS d)""",
         now,
@@ -69,7 +73,9 @@ async def measured(connection: Connection, consumer: str, now: datetime) -> Meas
     )
     assert row is not None  # noqa: S101  # a SELECT without FROM
     notices = await connection.fetch(
-        "SELECT kind, count(*) FROM alert_notice WHERE ended_at IS NULL GROUP BY kind"
+        """SELECT n.kind, count(*) FROM alert_notice AS n
+           JOIN organization AS o ON o.id = n.org_id AND o.closed_at IS NULL
+           WHERE n.ended_at IS NULL GROUP BY n.kind"""
     )
     outbox = await connection.fetch(
         """SELECT d.destination, count(w.created_at), extract(epoch FROM $1 - min(w.created_at))

@@ -12,6 +12,7 @@ import pytest
 
 from settings import Settings
 from storage import deliveries, turns
+from storage.measuring import measured
 from streams.notifier import Notifier
 from tests.told import Office, data, office_of
 from tests.world import World
@@ -392,3 +393,20 @@ async def test_two_hundred_subjects_take_well_under_a_second(office: Office):
     took = asyncio.get_running_loop().time() - begun
     assert len(told) == 200
     assert took < 2, f"{took:.2f} s"
+
+
+async def test_what_is_due_of_a_closed_organisation_waits_and_is_no_lag_of_the_notifiers(office: Office):
+    await office.channel()
+    await office.open()
+
+    async def lag() -> float:
+        now = datetime.now(UTC)
+        return (await measured(office.pool, "detect", now)).notifier_lag
+
+    await office.passes(hours=9)
+    assert await lag() > 9 * 3600
+    await office.do("UPDATE organization SET closed_at = now() WHERE id = $1")
+    assert await lag() < 9 * 3600
+    assert await office.kinds() == []
+    await office.do("UPDATE organization SET closed_at = NULL WHERE id = $1")
+    assert await office.kinds() == ["detected"]
