@@ -11,8 +11,8 @@ from datetime import datetime
 from uuid import UUID
 
 from routing.standing import DIGEST, ENDED, TOLD, Lately, Look, Pair, Subject, Thread, Told
-from routing.storms import collapsed, storms
-from routing.tells import Tell, along, by_thread, once, tell
+from routing.storms import collapsed, crowded, storms, worsened
+from routing.tells import Tell, along, by_channel, by_thread, once, tell
 from routing.wants import Later, View, Want, Wish, own_thread, taken_over, wants
 
 
@@ -66,6 +66,7 @@ class _Deciding:
         self._view = View(look)
         self.lately = dict(look.lately)
         self.tells: list[Tell] = []
+        self.worsened: set[Pair] = set()
         self.reminded: set[Pair] = set()
         self.refreshed: set[Pair] = set()
 
@@ -116,19 +117,23 @@ class _Deciding:
         self.tells += [tell(wanted, wanted[0].thread) for wanted in by_thread(alone)]
 
     def _worsen(self, found: Sequence[Want]) -> None:
-        moved, before = [], {}
-        for want in found:
-            known, thread = self._known(want), want.thread
-            if thread.kind == "storm":
-                thread = self._out_of_storm(want)
-            before[want.channel.id, want.subject.id] = known.classification
-            known = replace(known, classification=want.subject.classification, told_at=self.look.at)
-            self._put(replace(known, thread=thread))
-            moved.append(replace(want, thread=thread))
-        self._end_left(found)
-        for wanted in by_thread(moved):
-            told = tell(wanted, wanted[0].thread)
-            self.tells.append(replace(told, before=before[told.channel_id, told.subjects[0]]))
+        alone = [replace(want, thread=self._alone(want)) for want in found]
+        many = crowded(alone)
+        here = [old if old.channel.id in many else own for old, own in zip(found, alone, strict=True)]
+        for want in here:
+            self._put(self._worse(want))
+        self._end_left([want for want in found if want.channel.id not in many])
+        for channel_id, wanted in by_channel(here).items():
+            tells = [self._was(tell(mine, mine[0].thread)) for mine in by_thread(wanted)]
+            self.tells += worsened(self.look, tells) if channel_id in many else tells
+            self.worsened |= {each.key for each in tells}
+
+    def _worse(self, want: Want) -> Told:
+        worse = want.subject.classification
+        return replace(self._known(want), classification=worse, told_at=self.look.at, thread=want.thread)
+
+    def _was(self, tell: Tell) -> Tell:
+        return replace(tell, before=self.look.told[tell.channel_id, tell.subjects[0]].classification)
 
     def _end_left(self, found: Sequence[Want]) -> None:
         """Tell that storms are over of which the last that lasted goes on by itself."""
@@ -137,8 +142,10 @@ class _Deciding:
             if not view.goes_on(wanted[0].channel.id, wanted[0].thread):
                 self.tells.append(tell(wanted, wanted[0].thread, over=True))
 
-    def _out_of_storm(self, want: Want) -> Thread:
-        """Return the thread of what stands out of a storm: it goes on by itself."""
+    def _alone(self, want: Want) -> Thread:
+        """Return the thread of what stands out: if it was told in a storm it goes on by itself."""
+        if want.thread.kind != "storm":
+            return want.thread
         if want.route is None:
             return Thread(want.subject.id)
         return own_thread(self._view, want.subject, want.channel, want.route)[0]
@@ -163,7 +170,7 @@ class _Deciding:
                 self.tells.append(tell(wanted, wanted[0].thread))
 
     def _remind(self, found: Sequence[Want]) -> None:
-        told = {each.key for each in self.tells if each.kind != "acknowledged"}
+        told = {each.key for each in self.tells if each.kind != "acknowledged"} | self.worsened
         lasting = [tell(wanted, wanted[0].thread) for wanted in by_thread(found)]
         lasting = [each for each in lasting if each.key not in told]
         self.tells += collapsed(self.look, lasting, found)

@@ -56,7 +56,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a channel was told of a subject (storage.tables.AlertTold)."""
+    """What a channel was told of a subject (storage.tables.AlertTold).
+
+    One in state DIGEST was told in a digest at `reminded_at`, None where it waits for one.
+    """
 
     channel_id: UUID
     subject_id: UUID

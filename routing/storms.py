@@ -46,19 +46,40 @@ def collapsed(look: Look, tells: Sequence[Tell], wanted: Sequence[Want]) -> list
     Not where the channel keeps each by itself; nor of a thread of which something has not arrived, which
     would come after.
     """
-    wants = by_channel(wanted)
     found: list[Tell] = []
-    for channel_id, mine in wants.items():
+    for channel_id, mine in by_channel(wanted).items():
         here = [tell for tell in tells if tell.channel_id == channel_id]
         alike = [tell for tell in here if tell.kind in ("resolved", "reminder") and _arrived(look, tell)]
         if mine[0].channel.is_ledger or len(alike) < _limit(mine):
             found += here
             continue
-        subjects = tuple(tell.subjects[0] for tell in alike)
-        thread = Thread(uuid5(STORMS, f"{channel_id}/{look.at.isoformat()}/{subjects[0]}/again"), "storm")
+        leads = tuple(tell.subjects[0] for tell in alike)
         found += [tell for tell in here if tell not in alike]
-        found.append(Tell(channel_id, "storm", thread, subjects, over=alike[0].over))
+        found.append(Tell(channel_id, "storm", _again(look, channel_id, leads), leads, over=alike[0].over))
     return found
+
+
+def crowded(alone: Sequence[Want]) -> frozenset[UUID]:
+    """Return the channels that would be told of so many threads that it is a storm.
+
+    None that keeps each by itself: there each has a severity, which is to become right.
+    """
+    return frozenset(
+        channel_id
+        for channel_id, mine in by_channel(alone).items()
+        if not mine[0].channel.is_ledger and len({want.thread.id for want in mine}) >= _limit(mine)
+    )
+
+
+def worsened(look: Look, tells: Sequence[Tell]) -> list[Tell]:
+    """Return what became worse as one message to a channel, but for what would come too early."""
+    arrived = [tell for tell in tells if _arrived(look, tell)]
+    if not arrived[1:]:
+        return list(tells)
+    channel_id, before = arrived[0].channel_id, arrived[0].before
+    subjects = tuple(subject for tell in arrived for subject in tell.subjects)
+    one = Tell(channel_id, "storm", _again(look, channel_id, subjects), subjects, before)
+    return [*(tell for tell in tells if not _arrived(look, tell)), one]
 
 
 def _counts(want: Want) -> bool:
@@ -76,6 +97,11 @@ def _limit(wanted: Iterable[Want]) -> int:
 
 def _arrived(look: Look, tell: Tell) -> bool:
     return not look.threads[tell.key].waits if tell.key in look.threads else True
+
+
+def _again(look: Look, channel_id: UUID, subjects: Sequence[UUID]) -> Thread:
+    """Return a thread for one message about what goes on in threads of its own."""
+    return Thread(uuid5(STORMS, f"{channel_id}/{look.at.isoformat()}/{subjects[0]}/again"), "storm")
 
 
 def _thread(look: Look, together: Sequence[Want]) -> Thread:

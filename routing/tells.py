@@ -34,8 +34,9 @@ _KINDS: Mapping[Wish, TellKind] = {
 class Tell:
     """One message; `subjects` are those of it that this look is about, what is worst first.
 
-    `before` is the classification that was told last, of what became worse. `over` says that all that the
-    thread is about has ended. A thread that is a storm is told of as many reports, whatever the kind.
+    `before` is the classification that was told last, of the first of what became worse. `over` says that
+    all that the thread is about has ended. A thread that is a storm is told of as many reports, whatever the
+    kind; of one that became worse `subjects` are all that it is about.
     """
 
     channel_id: UUID

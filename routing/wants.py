@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -128,9 +128,10 @@ def _opening(
         return
     if told and _rejoins(view, subject, told):
         yield Want("rejoined", subject, channel, told.thread, route)
+        yield from _lasting(view, subject, channel, route, replace(told, state=TOLD))
         return
     digest = cosmetic and route.cosmetic == "digest"
-    if digest and told and told.state == DIGEST:
+    if digest and told and told.state == DIGEST and not _news(subject, told):
         return
     want = _begun(view, subject, channel, route, told)
     if digest:
@@ -162,6 +163,11 @@ def _rejoins(view: View, subject: Subject, told: Told) -> bool:
     """Say whether the channel never heard that it had ended, since its thread went on."""
     as_told = gravity(subject.classification) <= gravity(told.classification)
     return told.state != DIGEST and as_told and view.goes_on(told.channel_id, told.thread)
+
+
+def _news(subject: Subject, told: Told) -> bool:
+    """Say whether what a digest told of was opened again since: the next one tells of it."""
+    return told.reminded_at is not None and subject.since > told.reminded_at
 
 
 def _begun(view: View, subject: Subject, channel: Channel, route: Route, told: Told | None) -> Want:
@@ -253,7 +259,9 @@ def _escalated(told: Told, base: datetime) -> bool:
 def _heard(view: View, subject: Subject, route: Route) -> datetime | None:
     """Return when the first who should see to it could know; None where nobody could yet."""
     told = [view.look.told.get((channel, subject.id)) for channel in route.notify]
-    known = [each.first_told_at for each in told if each and each.state == TOLD]
+    known = [
+        each.first_told_at for each in told if each and (each.state == TOLD or _rejoins(view, subject, each))
+    ]
     if known:
         return min(known)
     there = [view.look.channels[channel] for channel in route.notify if channel in view.look.channels]

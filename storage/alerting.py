@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from detectors.divergence import Classification
 from routing.decide import Decision
-from routing.standing import Pair, Told
+from routing.standing import Pair, Told, gravity
 from storage.ledger import Connection
 
 CHANNEL = "augentis_alerts"
@@ -29,6 +30,11 @@ _TYPES = (
     *["timestamptz"] * 5,
     "boolean",
 )
+
+_WORSE = """EXISTS (
+    SELECT FROM divergence_report AS r JOIN alert_told AS t ON t.org_id = r.org_id AND t.subject_id = r.id
+    WHERE r.org_id = $1 AND {} AND r.state IN ('OPEN', 'ACKNOWLEDGED') AND t.state = 'TOLD'
+      AND array_position($5::text[], r.classification) > array_position($5::text[], t.classification))"""
 
 
 class Due(NamedTuple):
@@ -75,6 +81,28 @@ async def claim_storm(
         at + LONGEST_WAIT,
         [each.id for each in due],
         most,
+    )
+    return [Due(*row) for row in rows] if len(rows) + len(due) >= least else []
+
+
+async def claim_worse(
+    connection: Connection, org_id: UUID, at: datetime, due: Sequence[Due], least: int, most: int
+) -> list[Due]:
+    """Lock and return what else is worse than some channel was told, where it may be a storm.
+
+    That is where something is that is `due`, and there are `least` in all.
+    """
+    rows = await connection.fetch(
+        f"""SELECT d.subject_kind, d.subject_id, d.due_at, d.begins FROM alert_due AS d
+           WHERE d.org_id = $1 AND d.due_at <= $2 AND d.subject_kind = 'report' AND d.subject_id <> ALL ($3)
+             AND {_WORSE.format("d.subject_id = r.id")}
+             AND (SELECT {_WORSE.format("r.id = ANY ($3)")})
+           ORDER BY d.due_at LIMIT $4 FOR UPDATE OF d SKIP LOCKED""",
+        org_id,
+        at,
+        [each.id for each in due],
+        most,
+        [str(each) for each in sorted(Classification, key=gravity)],
     )
     return [Due(*row) for row in rows] if len(rows) + len(due) >= least else []
 

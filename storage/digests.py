@@ -1,7 +1,7 @@
 """What waits for the weekly digest, and what was told in one: rows of `alert_told` in state DIGEST.
 
 One whose `reminded_at` is set was told. It stays as long as its report is open, so that it is told once; when
-that becomes worse, the notifier tells it by itself.
+that becomes worse, the notifier tells it by itself, and when it is opened again, lets it wait anew.
 """
 
 import json

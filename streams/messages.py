@@ -118,7 +118,9 @@ class Messages:
 
     async def _storm(self, tell: Tell, places: Places) -> Said | None:
         known = await alert_standing.members(self._connection, self._org_id, tell.key)
-        ids = {each for each, lasts in known.items() if lasts or tell.over} or set(tell.subjects)
+        ids = {each for each, lasts in known.items() if lasts or tell.over}
+        if tell.before or not ids:
+            ids = set(tell.subjects)
         lines = await alert_facts.lines(self._connection, self._org_id, ids)
         if not lines:
             return None
@@ -129,11 +131,17 @@ class Messages:
             id=tell.thread.id,
             again=not began,
             over=tell.over,
+            before=self._before(tell) if tell.before else (),
         )
         message = storm.message(about)
         if tell.kind == "acknowledged":
             message = replace(message, acknowledged=True)
         return Said(message, event.render_storm(message, about))
+
+    def _before(self, tell: Tell) -> list[str]:
+        """Return as what the channel was told last of what became worse."""
+        known = [self._look.told[tell.channel_id, subject].classification for subject in tell.subjects]
+        return [classification for classification in known if classification]
 
     async def _notice(self, lead: Subject, places: Places) -> Said | None:
         row = await self._connection.fetchrow(

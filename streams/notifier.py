@@ -126,17 +126,19 @@ class _Looking:
         for each in self.due:
             figures.DECIDED.observe((at - each.due_at).total_seconds())
         if self.due:
-            await self._decide(at, receivers, storms=most > 1)
+            await self._decide(at, receivers, most)
         return len(self.due)
 
-    async def _decide(self, at: datetime, receivers: dict[UUID, Receiver], *, storms: bool) -> None:
+    async def _decide(self, at: datetime, receivers: dict[UUID, Receiver], most: int) -> None:
         connection, org_id = self._connection, self._org_id
         told_by = await routes(connection, org_id)
         due = self.due
-        if storms:
+        if most > 1:
             least = min((route.storm_at for route in told_by), default=STORM)
             due = [*due, *await alerting.claim_storm(connection, org_id, at, due, least, STORM)]
             due = [*due, *await alerting.claim_incidents(connection, org_id, at, due, STORM)]
+            if len(self.due) == most:
+                due = [*due, *await alerting.claim_worse(connection, org_id, at, due, least, STORM)]
         look = await self._read(at, due, told_by, receivers)
         decision = decide(look)
         there = {subject.id for subject in look.subjects}

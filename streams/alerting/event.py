@@ -51,6 +51,8 @@ def render_storm(message: Message, storm: Storm) -> dict[str, Any]:
     }
     if storm.over:
         data["over"] = True
+    if storm.before:
+        data["worse"] = True
     return {"type": f"divergence.{message.kind}", "timestamp": storm.at.isoformat(), "data": data}
 
 

@@ -38,7 +38,8 @@ class Storm:
     """What is told of many reports, at least one; `org` is the organisation's slug.
 
     `id` is the storm's, None where it follows from its reports. `again` is one that was told before and
-    lasts, `over` one of which all reports have ended.
+    lasts, `over` one of which all reports have ended. `before` are the classifications that were told of its
+    reports, of one that tells that all of them became worse.
     """
 
     org_id: UUID
@@ -49,6 +50,7 @@ class Storm:
     id: UUID | None = None
     again: bool = False
     over: bool = False
+    before: Sequence[str] = ()
 
 
 def message(storm: Storm) -> Message:
@@ -57,7 +59,6 @@ def message(storm: Storm) -> Message:
     began = min(brief.detected_at for brief in ranked)
     about = storm.id or uuid5(STORM_IDS, f"{storm.org_id}/{began.isoformat()}")
     grave = max(_GRAVITY[Classification(brief.classification)] for brief in ranked)
-    classes = _counted((brief.classification for brief in ranked), list(_GRAVITY))
     link = storm.places.address(OPEN_REPORTS)
     return Message(
         kind=Kind.STORM,
@@ -65,13 +66,9 @@ def message(storm: Storm) -> Message:
         at=storm.at,
         severity=_LOUDNESS[grave],
         subject=_subject(storm, about, began),
-        title=shorten(f"{_headline(storm)}: {classes}", TITLE),
+        title=shorten(f"{_headline(storm)}: {_classes(storm)}", TITLE),
         sentence=_sentence(storm),
-        facts=(
-            ("By classification", classes),
-            ("By type", _counted(brief.divergence_type for brief in ranked)),
-            ("By project", _counted(clean(brief.project, 60) for brief in ranked)),
-        ),
+        facts=_facts(storm),
         lists=(Listed(f"The worst {min(len(ranked), _WORST)}", _worst(ranked)),),
         links=(Link("All open reports", link),) if link else (),
         note=f"API: {OPEN_REPORTS}",
@@ -79,10 +76,25 @@ def message(storm: Storm) -> Message:
     )
 
 
+def _facts(storm: Storm) -> tuple[tuple[str, str], ...]:
+    facts = (
+        ("By classification", _classes(storm)),
+        ("By type", _counted(brief.divergence_type for brief in storm.briefs)),
+        ("By project", _counted(clean(brief.project, 60) for brief in storm.briefs)),
+    )
+    return (("Were", _counted(storm.before, list(_GRAVITY))), *facts) if storm.before else facts
+
+
+def _classes(storm: Storm) -> str:
+    return _counted((brief.classification for brief in storm.briefs), list(_GRAVITY))
+
+
 def _headline(storm: Storm) -> str:
     count = f"{len(storm.briefs):,}"
     if storm.over:
         return f"Over: {count} reports have ended"
+    if storm.before:
+        return f"{count} broken assumptions became worse at once"
     return f"{count} assumptions are {'still broken' if storm.again else 'broken at once'}"
 
 
@@ -92,6 +104,11 @@ def _sentence(storm: Storm) -> str:
         return (
             f"All reports about {many} have ended: production keeps the assumptions again, they were"
             " replaced, or somebody resolved the reports."
+        )
+    if storm.before:
+        return (
+            f"Production contradicts {many} more gravely than was told. So many together have one cause more"
+            " often than many: look at what changed for all of them, tracking included."
         )
     if storm.again:
         return f"Production still contradicts {many}, and nobody has acknowledged all of it."

@@ -13,6 +13,7 @@ from streams.alerting import (
     pagerduty,
     pulse,
     slack,
+    storm,
     teams,
     text,
 )
@@ -21,7 +22,7 @@ from streams.alerting.drawing import png
 from streams.alerting.mail import Envelope, Picture
 from streams.alerting.message import Message
 from tests.golden import digests, notices
-from tests.golden.samples import CHANNEL, CHART, CONTENTS, FOUND, PLACES, PULSES, RESTS, STORM, message
+from tests.golden.samples import CHANNEL, CHART, CONTENTS, FOUND, PLACES, PULSES, RESTS, STORM, WORSE, message
 
 FOLDER = Path(__file__).parent / "alerts"
 PICTURE = "chart.png"
@@ -44,10 +45,11 @@ def texts(drawn: bytes) -> dict[str, bytes]:
     """Return the golden files of messages, in which `drawn` is the picture."""
     outbox = event.encoded(event.body("divergence.detected", FOUND, RESTS))
     noticed = {name: (notice.message(each), each) for name, each in notices.SAMPLES.items()}
-    week = digest.message(digests.WEEK)
+    week, worse = digest.message(digests.WEEK), storm.message(WORSE)
     return {
         "outbox.detected.json": outbox,
         **_forms("digest", week, digest.render(week, digests.WEEK), None),
+        **_forms("storm_worse", worse, event.render_storm(worse, WORSE), None),
         **{name: content for kind in (*CONTENTS, Kind.STORM) for name, content in _of(kind, drawn).items()},
         **{
             file: content

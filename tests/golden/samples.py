@@ -139,6 +139,14 @@ def brief(number: int, **more: Any) -> Brief:
 
 
 STORM = Storm(ORG, "acme", DETECTED + timedelta(hours=1), [brief(number) for number in range(500)], PLACES)
+WORSE = replace(
+    STORM,
+    at=DETECTED + 2 * DAY,
+    briefs=[brief(number, classification=("MAJOR", "MINOR")[number % 5 == 0]) for number in range(500)],
+    id=uuid5(IDS, "worse"),
+    again=True,
+    before=["COSMETIC" if number % 5 == 0 else "MINOR" for number in range(500)],
+)
 
 
 CHANNEL = pulse.Channel(ORG, "acme", uuid5(IDS, "channel"), "Checkout on call", PLACES)

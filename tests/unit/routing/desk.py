@@ -14,6 +14,7 @@ from routing.severity import Severity, severity
 from routing.standing import (
     DIGEST,
     ENDED,
+    GATHERS,
     LATELY,
     TOLD,
     Channel,
@@ -59,7 +60,10 @@ def report(number: int = 1, **said: Any) -> Subject:
 
 @dataclass
 class Desk:
-    """What the notifier keeps between looks, in memory; `sent` is what went out, with its moment."""
+    """What the notifier keeps between looks, in memory; `sent` is what went out, with its moment.
+
+    `stuck` are threads at channels of which something has not arrived.
+    """
 
     route: Route = field(default_factory=route)
     channels: dict[UUID, Channel] = field(default_factory=lambda: dict(CHANNELS))
@@ -68,7 +72,7 @@ class Desk:
     told: dict[Pair, Told] = field(default_factory=dict)
     due: dict[UUID, datetime] = field(default_factory=dict)
     waiting: set[UUID] = field(default_factory=set)
-    storms: dict[UUID, datetime] = field(default_factory=dict)
+    stuck: set[Pair] = field(default_factory=set)
     sent: list[tuple[datetime, Tell]] = field(default_factory=list)
 
     def put(self, *subjects: Subject, at: datetime) -> None:
@@ -118,6 +122,7 @@ class Desk:
             len([each for each in lasting if not each.acknowledged_told]),
             max((each.last for each in with_it), default=None),
             max((each.refreshed for each in with_it), default=None),
+            (mine.channel_id, mine.thread.id) in self.stuck,
         )
 
     def _joined(self) -> dict[Pair, Thread]:
@@ -135,13 +140,15 @@ class Desk:
             if told.thread.kind != "storm" and told.state != DIGEST and told.first_told_at > at - LATELY
         }
         counts = Counter(channel for channel, _ in begun)
-        return {each: Lately(counts[each], self.storms.get(each)) for each in self.channels}
+        storms = {
+            told.channel_id: told.first_told_at
+            for told in sorted(self.told.values(), key=lambda told: told.first_told_at)
+            if told.thread.kind == "storm" and told.first_told_at > at - GATHERS
+        }
+        return {each: Lately(counts[each], storms.get(each)) for each in self.channels}
 
     def _note(self, at: datetime, decision: Decision) -> None:
         self.sent += [(at, tell) for tell in decision.tells]
-        for tell in decision.tells:
-            if tell.thread.kind == "storm" and tell.kind == "storm" and not tell.over:
-                self.storms.setdefault(tell.channel_id, at)
         for told in decision.told:
             self.told[told.channel_id, told.subject_id] = told
         for pair, told in self.told.items():

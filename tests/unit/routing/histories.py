@@ -1,6 +1,6 @@
 """Random histories: of standings, holds, routes and looks, at random times."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from routing.routes import Route
 from routing.standing import Channel, Subject
 from tests.unit.routing.desk import (
     BEGAN,
@@ -22,32 +23,31 @@ from tests.unit.routing.desk import (
     route,
 )
 
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from((1, 2, 20, 59, 61, 200, 1500)),
-        st.sampled_from(
-            (
-                "open",
-                "end",
-                "worse",
-                "better",
-                "acknowledge",
-                "snooze",
-                "hold",
-                "release",
-                "route",
-                "off",
-                "on",
-            )
-        ),
-        st.integers(0, 2),
-    ),
-    max_size=12,
+Steps = list[tuple[int, str, int]]
+"""Minutes that pass, what happens then, and to which of three reports, or to `ALL`."""
+ALL = 3
+_STEPS = (
+    *("open", "end", "worse", "better", "acknowledge", "snooze", "hold", "release"),
+    *("route", "off", "on"),
 )
+
+
+def steps(*about: int) -> st.SearchStrategy[Steps]:
+    minutes = st.sampled_from((1, 2, 20, 59, 61, 200, 1500))
+    return st.lists(st.tuples(minutes, st.sampled_from(_STEPS), st.sampled_from(about)), max_size=12)
+
+
+STEPS = steps(*range(ALL))
+STORMY_STEPS = steps(*range(ALL), ALL, ALL).map(lambda found: [(1, "open", ALL), *found])
 ROUTES = (
     route(notify=(TEAM,), escalate=(BOSS,), escalate_after=HOUR),
     route(notify=(TEAM, PAGER), group_by="report", group_wait=timedelta(0), repeat_every=6 * HOUR),
     route(notify=(BOSS, PROMETHEUS), cosmetic="at_once", send_resolved=True, repeat_every=None),
+)
+STORMY = (
+    route(notify=(TEAM, PAGER), storm_at=2, cosmetic="at_once", escalate=(BOSS,), escalate_after=HOUR),
+    route(notify=(TEAM, PROMETHEUS), storm_at=3, cosmetic="at_once", group_by="report", repeat_every=HOUR),
+    route(notify=(TEAM, BOSS), cosmetic="at_once", group_by="report", group_wait=timedelta(0), storm_at=3),
 )
 INCIDENTS = (UUID(int=300), UUID(int=300), UUID(int=301))
 
@@ -55,8 +55,13 @@ INCIDENTS = (UUID(int=300), UUID(int=300), UUID(int=301))
 class History:
     """A random history; `extra` are minutes at which somebody looks besides, at all there is."""
 
-    def __init__(self, steps: Iterable[tuple[int, str, int]], extra: Collection[int] = ()) -> None:
-        self.desk, self.now, self.extra = Desk(ROUTES[0]), BEGAN, sorted(extra)
+    def __init__(
+        self,
+        steps: Iterable[tuple[int, str, int]],
+        extra: Collection[int] = (),
+        routes: Sequence[Route] = ROUTES,
+    ) -> None:
+        self.desk, self.now, self.extra, self.routes = Desk(routes[0]), BEGAN, sorted(extra), routes
         self.held: datetime | None = None
         self.desk.hold = self._hold
         self.ends: dict[UUID, list[str]] = {}
@@ -91,11 +96,12 @@ class History:
         if step in ("hold", "release"):
             self.held = now + 3 * HOUR if step == "hold" else None
         elif step == "route":
-            desk.route = ROUTES[number]
+            desk.route = self.routes[number % ALL]
         elif step in ("off", "on"):
             desk.channels[TEAM] = Channel(TEAM, "slack", live=step == "on")
         else:
-            self._report(step, number)
+            for each in range(ALL) if number == ALL else (number,):
+                self._report(step, each)
             return
         desk.again(now)
 

@@ -1,5 +1,6 @@
 """What a channel is told of what lasts: worse, reminders, escalations, acknowledgements, refreshes."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from routing.standing import Channel
@@ -101,3 +102,17 @@ def test_a_program_that_forgets_is_told_again_every_five_minutes() -> None:
     assert kinds(desk.run(at(minutes=31))) == ["refresh"] * 2
     desk.put(report(is_open=False), at=at(minutes=31))
     assert kinds(desk.run(at(hours=9))) == ["resolved"]
+
+
+def test_what_comes_back_unheard_is_reminded_of_and_escalated_when_it_does() -> None:
+    incident = UUID(int=300)
+    one, two = report(1, incident_id=incident), report(2, incident_id=incident)
+    desk = Desk(route(escalate_after=HOUR, escalate=(BOSS,), repeat_every=None))
+    desk.put(one, two, at=BEGAN)
+    desk.run(at(minutes=30))
+    desk.put(replace(one, is_open=False), replace(two, acknowledged=True), at=at(minutes=30))
+    assert desk.run(at(hours=9)) == []
+    desk.route = replace(desk.route, repeat_every=HOUR)
+    desk.put(replace(one, since=at(hours=9)), at=at(hours=9))
+    told = desk.look(at(hours=9))
+    assert [(tell.channel_id, tell.kind) for tell in told] == [(BOSS, "escalated"), (TEAM, "reminder")]

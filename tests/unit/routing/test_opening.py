@@ -1,5 +1,6 @@
 """When a channel is told of something first: after its wait, and if it still holds."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -77,3 +78,20 @@ def test_nobody_is_told_of_what_is_silent_nor_by_a_channel_that_is_off() -> None
     desk.channels = dict(CHANNELS)
     desk.again(at(days=11))
     assert kinds(desk.look(at(days=11))) == ["resolved"]
+
+
+def test_what_a_digest_told_of_waits_for_the_next_only_if_it_was_opened_again() -> None:
+    desk = Desk()
+    small = report(classification="COSMETIC")
+    desk.put(small, at=BEGAN)
+    desk.run(at(hours=1))
+    pair = TEAM, small.id
+    desk.told[pair] = replace(desk.told[pair], told_at=at(days=6), reminded_at=at(days=6))
+    desk.put(small, at=at(days=7))
+    desk.look(at(days=7))
+    assert desk.told[pair].reminded_at == at(days=6), "it was told, and lasts"
+    # Whether somebody looked while it had ended or not.
+    desk.put(replace(small, since=at(days=8)), at=at(days=8))
+    assert desk.run(at(days=9)) == []
+    assert (desk.told[pair].state, desk.told[pair].reminded_at) == (DIGEST, None)
+    assert desk.told[pair].first_told_at == at(days=8, seconds=30)
