@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from api import failures
 from api.middleware import Envelope
@@ -87,10 +86,9 @@ def application() -> FastAPI:
         redoc_url=None,
         # A redirect to a path with or without its last slash would name the host that the caller claims.
         redirect_slashes=False,
-        generate_unique_id_function=_operation_id,
+        # As they are: what is included is made anew for each application, at its first request.
+        routes=[route for module in _ROUTES for route in module.router.routes],
     )
-    for module in _ROUTES:
-        app.include_router(module.router)
     failures.install(app)
     app.add_middleware(Envelope)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
@@ -101,7 +99,3 @@ def application() -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.services.close()
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

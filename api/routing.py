@@ -109,17 +109,26 @@ class RunnersRoute(Route):
 
 def open_router(prefix: str, tag: str) -> APIRouter:
     """Return a router whose routes may be asked without a token."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=OpenRoute)
+    return _router(prefix, tag, OpenRoute)
 
 
 def router(prefix: str, tag: str) -> APIRouter:
     """Return a router whose routes ask for a token."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
+    return _router(prefix, tag, Route)
 
 
 def runners_router(prefix: str, tag: str) -> APIRouter:
     """Return a router whose routes ask for a token, a machine's or a person's."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=RunnersRoute)
+    return _router(prefix, tag, RunnersRoute)
+
+
+def _router(prefix: str, tag: str, kind: type[APIRoute]) -> APIRouter:
+    return APIRouter(prefix=prefix, tags=[tag], route_class=kind, generate_unique_id_function=operation_id)
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return a route's name in the API's description."""
+    return route.name
 
 
 def _not_modified(request: Request, response: Response) -> Response:

@@ -7,12 +7,13 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import problems
+from api.routing import operation_id
 from api.services import Services, of
 from migrations.run import heads
 from storage import selfcheck
 from storage.database import AWAY, is_away
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
 log = logging.getLogger(__name__)
 
 

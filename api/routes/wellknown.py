@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from api.routing import operation_id
 from api.services import of
 
-router = APIRouter(prefix="/.well-known", tags=["signing in"])
+router = APIRouter(prefix="/.well-known", tags=["signing in"], generate_unique_id_function=operation_id)
 # As long as we keep the keys of other issuers.
 CACHED_SECONDS = 600
 
