@@ -84,6 +84,25 @@ BEGIN
 END
 $$;
 
+-- Routes match tags as well: what is open about a version is looked at when one is put on it, or taken off.
+CREATE FUNCTION public.alert_of_tag() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    org uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.org_id ELSE NEW.org_id END;
+    artifact uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.artifact_id ELSE NEW.artifact_id END;
+BEGIN
+    UPDATE public.alert_due AS d
+    SET due_at = least(d.due_at, clock_timestamp()), changed_at = clock_timestamp()
+    FROM public.divergence_report AS r
+    WHERE d.org_id = org AND d.subject_kind = 'report' AND r.org_id = d.org_id AND r.id = d.subject_id
+        AND r.artifact_id = artifact;
+    IF FOUND THEN
+        PERFORM pg_notify('augentis_alerts', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 -- What is open was told to nobody: no channel was there. It is looked at from here on.
 ALTER TABLE divergence_report NO FORCE ROW LEVEL SECURITY;
 INSERT INTO alert_due (org_id, subject_kind, subject_id, project_id, due_at, changed_at)
@@ -94,5 +113,6 @@ ALTER TABLE divergence_report FORCE ROW LEVEL SECURITY;
 CREATE TRIGGER alert_of_report AFTER INSERT ON public.report_event FOR EACH ROW
 WHEN (NEW.kind NOT IN ('COMMENTED', 'ASSIGNED', 'UNASSIGNED')) EXECUTE FUNCTION public.alert_of_report();
 
-REVOKE ALL ON FUNCTION public.alert_of_report(), public.alert_again(), public.alerts_due_again(uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.alert_of_report(), public.alert_again(), public.alerts_due_again(uuid),
+    public.alert_of_tag() FROM PUBLIC;
 SET LOCAL row_security = off;

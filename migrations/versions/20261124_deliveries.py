@@ -33,8 +33,9 @@ SHOWN = (
     "org_id, channel_id, subject_id, subject_kind, project_id, route_id, thread_id, thread_kind, state,"
     " classification, first_told_at, told_at, reminded_at, escalated_at"
 )
+FOUND = "org_id, id, artifact_id"
 SAID = {"app_user": "id, full_name", "report_event": "org_id, report_id, kind, at"}
-FUNCTIONS = ("alert_of_report()", "alerts_due_again(uuid)", "alert_again()")
+FUNCTIONS = ("alert_of_report()", "alerts_due_again(uuid)", "alert_again()", "alert_of_tag()")
 # What is changed there changes what is to be told. A silence or a window that begins holds what would be told
 # when it would be; a channel is in no route as it is made.
 CHANGED = {
@@ -65,6 +66,9 @@ def downgrade() -> None:
     for table in CHANGED:
         op.execute(f"DROP TRIGGER alert_again ON {table}")
     op.execute("DROP TRIGGER alert_of_report ON report_event")
+    op.execute("DROP TRIGGER alert_of_tag ON tag")
+    op.execute("DROP POLICY herald_select ON divergence_report")
+    op.execute(f"REVOKE SELECT ({FOUND}) ON divergence_report FROM {HERALD}")  # noqa: S608  # no input
     for function in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION public.{function}")
     op.execute("DROP TABLE alert_told, alert_due")
@@ -118,6 +122,8 @@ def _for_the_herald() -> Iterator[str]:
     yield f"CREATE POLICY herald_select ON alert_due FOR SELECT TO {HERALD} USING (true)"
     yield f"CREATE POLICY herald_insert ON alert_due FOR INSERT TO {HERALD} WITH CHECK (true)"
     yield f"CREATE POLICY herald_update ON alert_due FOR UPDATE TO {HERALD} USING (true) WITH CHECK (true)"
+    yield f"GRANT SELECT ({FOUND}) ON divergence_report TO {HERALD}"
+    yield f"CREATE POLICY herald_select ON divergence_report FOR SELECT TO {HERALD} USING (true)"
     yield f"GRANT CREATE ON SCHEMA public TO {HERALD}"
     for function in FUNCTIONS:
         yield f"ALTER FUNCTION public.{function} OWNER TO {HERALD}"
@@ -131,3 +137,7 @@ def _again() -> Iterator[str]:
             f"CREATE TRIGGER alert_again AFTER {change} ON {table} FOR EACH ROW"
             f" WHEN (CURRENT_USER <> '{ARCHIVIST}') EXECUTE FUNCTION public.alert_again()"
         )
+    yield (
+        "CREATE TRIGGER alert_of_tag AFTER INSERT OR UPDATE OR DELETE ON tag FOR EACH ROW"
+        f" WHEN (CURRENT_USER <> '{ARCHIVIST}') EXECUTE FUNCTION public.alert_of_tag()"
+    )

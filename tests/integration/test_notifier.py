@@ -410,3 +410,29 @@ async def test_what_is_due_of_a_closed_organisation_waits_and_is_no_lag_of_the_n
     assert await office.kinds() == []
     await office.do("UPDATE organization SET closed_at = NULL WHERE id = $1")
     assert await office.kinds() == ["detected"]
+
+
+async def test_a_tag_that_a_route_is_about_takes_what_is_open_there(office: Office):
+    channel = await office.channel()
+    team = await office.channel()
+    route = uuid4()
+    await office.do(
+        """INSERT INTO alert_route (org_id, id, name, position, matchers, continues, created_by)
+           VALUES ($1, $2, 'Payments', 1, '{"tag": ["payments"]}', true, $3)""",
+        *(route, office.user),
+    )
+    await office.do(
+        "UPDATE alert_route_channel SET route_id = $3 WHERE org_id = $1 AND channel_id = $2", team, route
+    )
+    await office.open()
+    assert [row["channel_id"] for row in await office.told(seconds=31)] == [channel]
+    await office.do(
+        """INSERT INTO tag (org_id, id, project_id, artifact_id, tag_name)
+           VALUES ($1, $2, $3, $4, 'payments')""",
+        *(uuid4(), office.place.project, office.place.artifact),
+    )
+    assert [(row["channel_id"], row["kind"]) for row in await office.told()] == [(team, "detected")]
+    await office.do("DELETE FROM tag WHERE org_id = $1")
+    assert await office.kinds() == []
+    await office.end()
+    assert {row["channel_id"] for row in await office.told()} == {channel, team}

@@ -109,7 +109,10 @@ EXECUTE = {
         *("auth.claims()", "auth.org_id()", "auth.my_role()", "auth.workspace_id()", "auth.confined_to()"),
         *("wake_lane()", *LANES, *ASKED),
     },
-    "augentis_herald": {"alert_of_report()", "alert_of_notice()", "alerts_due_again(uuid)", "alert_again()"},
+    "augentis_herald": {
+        *("alert_of_report()", "alert_of_notice()", "alert_of_tag()"),
+        *("alerts_due_again(uuid)", "alert_again()"),
+    },
     "augentis_redactor": {"auth.erase_personal(uuid)", "auth.drop_audit_links()"},
 }
 OURS = "p.pronamespace IN ('auth'::regnamespace, 'public'::regnamespace)"
