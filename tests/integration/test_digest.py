@@ -21,6 +21,7 @@ from storage import channel_secrets, deliveries, tables
 from storage.database import engine
 from streams import digest
 from streams.chores import CHORES
+from tests import told
 from tests.databases import SECRET
 from tests.world import Place, World, assumption, report
 
@@ -289,3 +290,63 @@ async def test_two_workers_tell_once_and_who_is_killed_in_the_middle_has_told_no
     await asyncio.gather(*(office.run(EIGHT) for _ in range(4)))
     await office.run(EIGHT)
     assert await office.told(channel) == [[str(found)]]
+
+
+async def test_whoever_comes_while_another_tells_leaves_it_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    # No lock of a row keeps the second from telling: what the first tells of is no longer small by then, and
+    # what the second finds was noted in the meantime.
+    channel = await office.channel()
+    first = await office.report(channel, EIGHT - DAY)
+    put, telling, go = deliveries.put, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args: Any) -> None:
+        monkeypatch.setattr(deliveries, "put", put)
+        telling.set()
+        await go.wait()
+        await put(*args)
+
+    monkeypatch.setattr(deliveries, "put", slowly)
+    one = asyncio.create_task(office.run(EIGHT))
+    await telling.wait()
+    await office.do(
+        "UPDATE divergence_report SET classification = 'MINOR' WHERE org_id = $1 AND id = $2", first
+    )
+    late = await office.report(channel, EIGHT - HOUR)
+    await office.run(EIGHT)
+    go.set()
+    await one
+    assert await office.told(channel) == [[str(first)]]
+    await office.run(EIGHT + WEEK)
+    assert await office.told(channel) == [[str(first)], [str(late)]]
+
+
+@pytest.mark.parametrize("looks", [True, False], ids=["seen_ended", "unseen"])
+async def test_what_was_told_and_is_opened_again_is_in_the_next(
+    changing_world: World, settings: Settings, *, looks: bool
+):
+    async with told.office_of(changing_world.database, settings) as team:
+        channel = await team.channel()
+        again, lasts = await team.open(2, classification="COSMETIC")
+        assert await team.kinds(seconds=31) == []
+
+        async def digests(now: datetime) -> list[set[str]]:
+            await digest.tell(team.pool, settings, now)
+            rows = await team.told()
+            assert {row["kind"] for row in rows} <= {"digest"}
+            return [set(told.data(row)["report_ids"]) for row in rows]
+
+        assert await digests(datetime.now(UTC) + 8 * DAY) == [{str(again), str(lasts)}]
+        await team.passes(days=8)
+        await team.end(again)
+        if looks:
+            assert await team.kinds() == []
+        await team.change("status = 'OPEN', resolution = NULL, resolved_at = NULL", again)
+        assert await team.kinds(seconds=31) == []
+        assert await digests(datetime.now(UTC) + 15 * DAY) == [{str(again)}]
+        waiting = await team.do(
+            "SELECT subject_id FROM alert_told WHERE org_id = $1 AND channel_id = $2 AND reminded_at IS NULL",
+            channel,
+        )
+        assert waiting == []
