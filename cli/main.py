@@ -61,7 +61,7 @@ COMMANDS = {
     "ledger": Lazy("cli.ledger", "app", "what was read of each partition: show, reset"),
     "otlp": Lazy("cli.otlp", "app", "what OTLP data points become: preview"),
     "worker": Lazy("cli.run", "worker", "run a worker: ingest, close hours, detect"),
-    "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka and webhooks"),
+    "relay": Lazy("cli.run", "relay", "run the relay: outbox to Kafka, alerts to channels"),
     "receiver": Lazy("cli.receiving", "receiver", "run the receiver: OTLP and raw samples over HTTP"),
     "api": Lazy("cli.serving", "api", "run the HTTP API"),
     "openapi": Lazy("cli.serving", "openapi", "print the API's OpenAPI document"),

@@ -23,5 +23,5 @@ def worker(
 
 
 def relay() -> None:
-    """Run the relay: what waits in the outbox goes to Kafka and to webhooks."""
+    """Run the relay: what waits goes to Kafka and the webhook; teams are told in their channels."""
     raise typer.Exit(relays.run(settings.load()))

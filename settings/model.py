@@ -212,7 +212,9 @@ class Settings(BaseSettings):
         description="address that people reach the API at: links in alerts begin with it; unset: no links",
     )
     webhook_url: HttpUrl | None = Field(
-        None, alias="AUGENTIS_WEBHOOK_URL", description="where alerts are posted (Standard Webhooks)"
+        None,
+        alias="AUGENTIS_WEBHOOK_URL",
+        description="the operator's own: where alerts of all organisations are posted (Standard Webhooks)",
     )
     webhook_secret: SecretStr | None = Field(
         None, alias="AUGENTIS_WEBHOOK_SECRET", description="whsec_...: signs alerts; needed with a webhook"

@@ -65,6 +65,17 @@ def test_each_service_gets_its_own_login_only(compose):
     assert "DATABASE_URL" in urls("migrate")
 
 
+def test_workers_know_what_alerts_are_written_with_and_the_relay_alone_what_they_are_sent_with(compose):
+    written = {f"AUGENTIS_{name}" for name in ("WEBHOOK_URL", "WEBHOOK_SECRET", "PUBLIC_URL", "SMTP_FROM")}
+    worker, relay, receiver = (
+        compose["services"][name]["environment"] for name in ("worker", "relay", "receiver")
+    )
+    assert written <= set(worker)
+    assert {name: relay[name] for name in worker} == worker
+    assert {"AUGENTIS_SMTP_URL", "AUGENTIS_WEBHOOK_ALLOW"} <= set(relay) - set(worker)
+    assert not (written | {"AUGENTIS_SMTP_URL"}) & set(receiver)
+
+
 def test_servers_are_checked_and_waited_for(compose):
     for name, service in services(compose, "kafka", "postgres", "receiver", "api"):
         assert service["healthcheck"]["test"][0] == "CMD", name
