@@ -140,7 +140,8 @@ class _Looking:
             if len(self.due) == most:
                 due = [*due, *await alerting.claim_worse(connection, org_id, at, due, least, STORM)]
         look = await self._read(at, due, told_by, receivers)
-        decision = decide(look)
+        # Of thousands it takes seconds: others go on sending meanwhile.
+        decision = await asyncio.to_thread(decide, look)
         there = {subject.id for subject in look.subjects}
         await alerting.forget(connection, org_id, [each.id for each in due if each.id not in there])
         await alerting.note(connection, org_id, decision, at)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,12 @@ from uuid import uuid4
 
 import pytest
 
+from routing.decide import Decision, decide
+from routing.standing import Look
 from settings import Settings
 from storage import deliveries, turns
 from storage.measuring import measured
+from streams import notifier
 from streams.notifier import Notifier
 from tests.told import Office, data, office_of
 from tests.world import World
@@ -436,3 +440,20 @@ async def test_a_tag_that_a_route_is_about_takes_what_is_open_there(office: Offi
     assert await office.kinds() == []
     await office.end()
     assert {row["channel_id"] for row in await office.told()} == {channel, team}
+
+
+async def test_while_it_is_decided_others_go_on(office: Office, monkeypatch: pytest.MonkeyPatch):
+    def slowly(look: Look) -> Decision:
+        time.sleep(0.5)
+        return decide(look)
+
+    monkeypatch.setattr(notifier, "decide", slowly)
+    await office.channel()
+    await office.open()
+    await office.passes(seconds=31)
+    looking, most, last = asyncio.create_task(office.told()), 0.0, time.perf_counter()
+    while not looking.done():
+        await asyncio.sleep(0.01)
+        most, last = max(most, time.perf_counter() - last), time.perf_counter()
+    assert [row["kind"] for row in await looking] == ["detected"]
+    assert most < 0.4

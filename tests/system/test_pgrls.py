@@ -29,6 +29,7 @@ FOR_ONE_ROW = (
     "gate_rests_on_artifacts",
     "declare_phase",
     "alert_of_report",
+    "alert_of_tag",
     "replay_delivery",
     "test_channel",
     "limit_calm",
