@@ -41,6 +41,14 @@ def test_links_lead_somewhere(page: Path):
     assert list(dead(page)) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_are_there(page: Path):
+    named = {
+        name for name in re.findall(r"`([\w-]+/[\w./-]+)`", WORDS[page]) if name.split("/")[0] in rooms()
+    }
+    assert {name for name in named if not any((ROOT / at).exists() for at in (name, f"{name}.py"))} == set()
+
+
 def test_settings_are_said_somewhere_and_no_other_is():
     known = {(field.alias or name).upper() for name, field in Settings.model_fields.items()}
     said = set(re.findall(r"\b(?:AUGENTIS|KAFKA|DATABASE)_[A-Z_]*[A-Z]\b", "\n".join(WORDS.values())))
