@@ -13,7 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.alerting import alertmanager, event, mail, pagerduty, slack, storm, teams, telling, text
+from streams.alerting import (
+    alertmanager,
+    digest,
+    event,
+    mail,
+    notice,
+    page,
+    pagerduty,
+    pulse,
+    slack,
+    storm,
+    teams,
+    telling,
+    text,
+)
 from streams.alerting.chart import alt
 from streams.alerting.content import ArtifactVersion, Content, Course, Incident, Kind, Peer
 from streams.alerting.drawing import png
@@ -21,8 +35,10 @@ from streams.alerting.inert import clean, web_address
 from streams.alerting.mail import Envelope, Picture
 from streams.alerting.message import Message
 from streams.alerting.places import Places
+from tests.golden.digests import WEEK
 from tests.golden.forms import ENVELOPE
-from tests.golden.samples import CHART, CONTENTS, INCIDENT, PLACES, STORM, brief
+from tests.golden.notices import HOUR, SAMPLES
+from tests.golden.samples import CHANNEL, CHART, CONTENTS, DETECTED, INCIDENT, PLACES, STORM, brief
 from tests.unit.streams.alerting import limits
 
 NASTY = {
@@ -79,6 +95,20 @@ def messages(said: str) -> Iterator[tuple[Message, dict[str, Any]]]:
     many = replace(STORM, org=said, briefs=[brief(n, project=said, summary=said) for n in range(30)])
     told = storm.message(many)
     yield told, event.render_storm(told, many)
+    yield from of_others(said)
+
+
+def of_others(said: str) -> Iterator[tuple[Message, dict[str, Any]]]:
+    """Yield what is told of no report: a week, what the system notices, a channel itself."""
+    week = replace(WEEK, org=said, briefs=[brief(n, project=said, summary=said) for n in range(30)])
+    yield (told := digest.message(week)), digest.render(told, week)
+    for sample in SAMPLES.values():
+        detail = {**sample.detail, "over": said, "reasons": {said: 7, f"{said}2": 1}}
+        seen = replace(sample, org=said, project=said, cohort=said, detail=detail)
+        yield (told := notice.message(seen)), notice.render(told, seen)
+    channel = replace(CHANNEL, org=said, name=said)
+    beat, test = pulse.heartbeat(channel, HOUR, DETECTED), pulse.test(channel, INCIDENT, DETECTED)
+    yield from ((told, pulse.render(told, channel)) for told in (beat, test))
 
 
 class Tags(HTMLParser):
@@ -214,4 +244,6 @@ def test_a_chart_is_drawn_whatever_its_series_is_called(said: str):
     drawn = png(replace(CHART, subject=said))
     assert drawn.startswith(b"\x89PNG")
     assert len(drawn) < 40_000
-    judge_text(alt(replace(CHART, subject=said)))
+    words = alt(replace(CHART, subject=said))
+    judge_text(words)
+    judge_page(page.render(storm.message(STORM), ("chart", words)))
