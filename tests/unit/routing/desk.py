@@ -14,7 +14,6 @@ from routing.severity import Severity, severity
 from routing.standing import (
     DIGEST,
     ENDED,
-    GATHERS,
     LATELY,
     TOLD,
     Channel,
@@ -62,7 +61,8 @@ def report(number: int = 1, **said: Any) -> Subject:
 class Desk:
     """What the notifier keeps between looks, in memory; `sent` is what went out, with its moment.
 
-    `stuck` are threads at channels of which something has not arrived.
+    `storms` is when each channel was told of its last one; tables forget a storm that all have left. `stuck`
+    are threads at channels of which something has not arrived.
     """
 
     route: Route = field(default_factory=route)
@@ -72,6 +72,7 @@ class Desk:
     told: dict[Pair, Told] = field(default_factory=dict)
     due: dict[UUID, datetime] = field(default_factory=dict)
     waiting: set[UUID] = field(default_factory=set)
+    storms: dict[UUID, datetime] = field(default_factory=dict)
     stuck: set[Pair] = field(default_factory=set)
     sent: list[tuple[datetime, Tell]] = field(default_factory=list)
 
@@ -140,16 +141,13 @@ class Desk:
             if told.thread.kind != "storm" and told.state != DIGEST and told.first_told_at > at - LATELY
         }
         counts = Counter(channel for channel, _ in begun)
-        storms = {
-            told.channel_id: told.first_told_at
-            for told in sorted(self.told.values(), key=lambda told: told.first_told_at)
-            if told.thread.kind == "storm" and told.first_told_at > at - GATHERS
-        }
-        return {each: Lately(counts[each], storms.get(each)) for each in self.channels}
+        return {each: Lately(counts[each], self.storms.get(each)) for each in self.channels}
 
     def _note(self, at: datetime, decision: Decision) -> None:
         self.sent += [(at, tell) for tell in decision.tells]
         for told in decision.told:
+            if told.thread.kind == "storm" and told.first_told_at == at:
+                self.storms[told.channel_id] = at
             self.told[told.channel_id, told.subject_id] = told
         for pair, told in self.told.items():
             if (told.channel_id, told.thread.id) in decision.reminded:
