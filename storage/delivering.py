@@ -16,6 +16,8 @@ from storage.ledger import Connection
 GIVEN_UP_AT_ONCE = 10_000
 """Rows of one transaction."""
 ERROR_LENGTH = 500
+OF_ONE = 8
+"""Lanes of one organisation that are leased at once: receivers that hang are to hold up nobody else's."""
 MOST_FAILURES = 1000
 """More are not counted: the circuit is open for the longest time by then."""
 EVER = timedelta(days=36500)
@@ -91,13 +93,26 @@ class Standing:
 
 
 async def take(connection: Connection, most: int, lease_for: timedelta) -> list[Lane]:
-    """Lease lanes that are due, the one that waits longest first; what another holds is passed over."""
+    """Lease lanes that are due, the one that waits longest first; what another holds is passed over.
+
+    Of one organisation no more than `OF_ONE` are leased at once.
+    """
     rows = await connection.fetch(
-        """WITH due AS (
-               SELECT org_id, channel_id FROM alert_lane
-               WHERE due_at <= statement_timestamp()
-                   AND coalesce(leased_until <= statement_timestamp(), true)
-               ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED),
+        # `place` is the lane's among those of its organisation that are leased, or would be.
+        """WITH waiting AS (
+               SELECT l.org_id, l.channel_id, l.due_at,
+                      row_number() OVER (PARTITION BY l.org_id ORDER BY l.due_at) + (
+                          SELECT count(*) FROM alert_lane AS o
+                          WHERE o.org_id = l.org_id AND o.leased_until > statement_timestamp()) AS place
+               FROM alert_lane AS l
+               WHERE l.due_at <= statement_timestamp()
+                   AND coalesce(l.leased_until <= statement_timestamp(), true)),
+           due AS (
+               SELECT l.org_id, l.channel_id
+               FROM waiting AS w JOIN alert_lane AS l ON l.org_id = w.org_id AND l.channel_id = w.channel_id
+               WHERE w.place <= $5 AND l.due_at <= statement_timestamp()
+                   AND coalesce(l.leased_until <= statement_timestamp(), true)
+               ORDER BY w.due_at LIMIT $1 FOR UPDATE OF l SKIP LOCKED),
            taken AS (
                UPDATE alert_lane AS l SET lease = $2, leased_until = clock_timestamp() + $3::interval,
                       due_at = clock_timestamp() + $3::interval
@@ -113,6 +128,7 @@ async def take(connection: Connection, most: int, lease_for: timedelta) -> list[
         uuid4(),
         lease_for,
         CLOSED,
+        OF_ONE,
     )
     return [Lane(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
 

@@ -221,6 +221,21 @@ async def test_what_is_put_meanwhile_waits_as_long_as_the_receiver_asked_for(tea
     assert min(each.at for each in others) - first.at >= 2
 
 
+async def test_an_organisation_whose_receivers_hang_holds_up_nobody_elses(database, receiver, settings):
+    async with team_of(database) as slow, team_of(database) as other:
+        for place in range(relays.LANES + 4):
+            receiver.always(f"/{place}", "slow:9")
+            await slow.put(slow.new(await slow.channel(receiver.url(f"/{place}")), uuid4(), "hangs"))
+        async with relaying(slow.pool, settings):
+            await eventually(lambda: len(receiver.received()) >= delivering.OF_ONE)
+            await asyncio.sleep(0.5)
+            assert len(receiver.received()) == delivering.OF_ONE
+            began = time.monotonic()
+            await other.put(other.new(await other.channel(receiver.url("/other")), uuid4(), "quick"))
+            await eventually(lambda: said(receiver, "/other") == ["quick"])
+            assert time.monotonic() - began < 2
+
+
 async def test_a_rate_is_kept(team, receiver, settings):
     channel = await team.channel(receiver.url("/team"), rate=120)
     await team.put(*(team.new(channel, uuid4(), str(place)) for place in range(23)))
