@@ -122,7 +122,7 @@ class _Deciding:
         here = [old if old.channel.id in many else own for old, own in zip(found, alone, strict=True)]
         for want in here:
             self._put(self._worse(want))
-        self._end_left([want for want in found if want.channel.id not in many])
+        self._end_left(found)
         for channel_id, wanted in by_channel(here).items():
             tells = [self._was(tell(mine, mine[0].thread)) for mine in by_thread(wanted)]
             self.tells += worsened(self.look, tells) if channel_id in many else tells
