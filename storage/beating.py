@@ -117,7 +117,7 @@ async def ailing(
                             AND d.hour >= $5 AND d.hour < $6 LIMIT 1) AS waiting
                       WHERE p.org_id = $1) AS closed,
                   NOT EXISTS (
-                      SELECT FROM outbox AS o WHERE o.destination = 'kafka' AND o.delivered_at IS NULL
+                      SELECT FROM outbox AS o WHERE o.destination = 'kafka'
                         AND o.next_attempt_at < $7) AS sent,
                   NOT EXISTS (SELECT FROM alert_due AS a WHERE a.org_id = $1 AND a.due_at < $7) AS decided""",
         org_id,

@@ -82,7 +82,7 @@ async def measured(connection: Connection, consumer: str, now: datetime) -> Meas
            FROM unnest('{kafka,webhook}'::text[]) AS d (destination)
            LEFT JOIN LATERAL (
                SELECT o.created_at FROM outbox AS o
-               WHERE o.destination = d.destination AND o.delivered_at IS NULL
+               WHERE o.destination = d.destination
                ORDER BY o.next_attempt_at LIMIT $2) AS w ON true GROUP BY 1""",
         now,
         MOST,

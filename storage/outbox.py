@@ -70,7 +70,7 @@ async def take_for_kafka(connection: Connection, most: int, most_bytes: int = MO
         # whatever the planner believes of a table that grows fast.
         """WITH due AS (
                SELECT org_id, id, next_attempt_at, coalesce(octet_length(value), 0) AS size FROM outbox
-               WHERE destination = 'kafka' AND delivered_at IS NULL AND next_attempt_at <= clock_timestamp()
+               WHERE destination = 'kafka' AND next_attempt_at <= clock_timestamp()
                ORDER BY next_attempt_at, id LIMIT $1 FOR UPDATE SKIP LOCKED),
            fit AS (SELECT *, sum(size) OVER (ORDER BY next_attempt_at, id) - size AS before FROM due)
            SELECT o.* FROM fit AS f,
@@ -83,7 +83,7 @@ async def take_for_kafka(connection: Connection, most: int, most_bytes: int = MO
 
 
 async def drop(connection: Connection, letters: Sequence[Due]) -> None:
-    """Erase what Kafka has acknowledged: a dead letter's bytes stay nowhere else."""
+    """Erase what was accepted: a dead letter's bytes, or what an alert says, stay nowhere else."""
     await connection.execute(
         "DELETE FROM outbox WHERE org_id = ANY ($1) AND id = ANY ($2)",
         list({due.letter.org_id for due in letters}),
@@ -96,23 +96,13 @@ async def lease_webhooks(connection: Connection, most: int, lease: timedelta) ->
     rows = await connection.fetch(
         """UPDATE outbox o SET next_attempt_at = clock_timestamp() + $2::interval, attempts = o.attempts + 1
            FROM (SELECT org_id, id FROM outbox
-                 WHERE destination = 'webhook' AND delivered_at IS NULL
-                   AND next_attempt_at <= clock_timestamp()
+                 WHERE destination = 'webhook' AND next_attempt_at <= clock_timestamp()
                  ORDER BY next_attempt_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) AS d
            WHERE (o.org_id, o.id) = (d.org_id, d.id) RETURNING o.*""",
         most,
         lease,
     )
     return sorted((_due(row) for row in rows), key=lambda due: due.id)
-
-
-async def delivered(connection: Connection, due: Due) -> None:
-    """Note that a webhook has accepted a letter; the row stays as the record of it."""
-    await connection.execute(
-        "UPDATE outbox SET delivered_at = clock_timestamp(), last_error = NULL WHERE org_id = $1 AND id = $2",
-        due.letter.org_id,
-        due.id,
-    )
 
 
 async def postpone(connection: Connection, due: Due, wait: timedelta, error: str) -> None:

@@ -18,6 +18,7 @@ from settings import Settings
 from storage import delivering
 from storage.channel_secrets import SealedError, opened
 from storage.delivering import Fate, Head, Lane, Standing
+from storage.tables.channels import CHANNEL_KINDS
 from streams import figures, trials
 from streams.channels.parcel import Outcome, Parcel
 from streams.channels.senders import Senders
@@ -59,6 +60,9 @@ class Deliveries:
         self._rounds: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[Outcome]] = set()
         self._failed: asyncio.Task[None] | None = None
+        for kind in CHANNEL_KINDS:
+            # From nothing to the first is no increase for Prometheus, from 0 it is.
+            figures.DELIVERIES.labels(kind, "dead")
 
     async def run(self, news: asyncio.Event) -> NoReturn:
         """Take lanes as they become due, for ever; `news` says that some may be.

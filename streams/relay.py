@@ -200,7 +200,7 @@ class WebhookRelay:
         answer = await self._webhook.post(due.letter.topic, due.letter.value)
         async with self._pool.acquire() as connection:
             if answer.accepted:
-                await outbox.delivered(connection, due)
+                await outbox.drop(connection, [due])
                 figures.RELAYED.labels("webhook").inc()
                 return
             wait = answer.retry_after or waits(due.attempts)

@@ -119,13 +119,7 @@ class Outbox(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         one_of("destination", DESTINATIONS),
-        Index(
-            "ix_outbox_due",
-            "destination",
-            "next_attempt_at",
-            "id",
-            postgresql_where=text("delivered_at IS NULL"),
-        ),
+        Index("ix_outbox_due", "destination", "next_attempt_at", "id"),
     )
 
     org_id: Mapped[OrgKey]
@@ -139,5 +133,4 @@ class Outbox(Base):
     created_at: Mapped[CreatedAt]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_attempt_at: Mapped[CreatedAt]
-    delivered_at: Mapped[datetime | None]
     last_error: Mapped[str | None]

@@ -170,6 +170,8 @@ async def test_a_wrong_assumption_is_found_told_and_read(system: System, inbox: 
             await _check_strangers(api, theirs, report["id"])
             await asyncio.sleep(1)  # for an alert that should not come
             assert len(inbox.letters) == 1
+            left = await system.value("SELECT count(*) FROM outbox WHERE destination = 'webhook'")
+            assert left == 0, "what was accepted stays nowhere"
 
 
 async def _report(api: httpx.AsyncClient, ours: dict[str, str]) -> dict[str, Any]:
