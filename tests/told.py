@@ -113,7 +113,6 @@ class Office:
         async with self.database.superuser() as connection, connection.transaction():
             await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
             await connection.execute(query, self.place.org, *more)
-            await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
 
     async def passes(self, **time: float) -> None:

@@ -134,9 +134,8 @@ def _again() -> Iterator[str]:
     """But for an organisation's deletion, after which nobody is told of anything."""
     for table, change in CHANGED.items():
         yield (
-            # At the end, when all else is locked: two who change a route and its channel do not deadlock.
-            f"CREATE CONSTRAINT TRIGGER alert_again AFTER {change} ON {table} DEFERRABLE INITIALLY DEFERRED"
-            f" FOR EACH ROW WHEN (CURRENT_USER <> '{ARCHIVIST}') EXECUTE FUNCTION public.alert_again()"
+            f"CREATE TRIGGER alert_again AFTER {change} ON {table} FOR EACH ROW"
+            f" WHEN (CURRENT_USER <> '{ARCHIVIST}') EXECUTE FUNCTION public.alert_again()"
         )
     yield (
         "CREATE TRIGGER alert_of_tag AFTER INSERT OR UPDATE OR DELETE ON tag FOR EACH ROW"

@@ -46,11 +46,14 @@ async def one(session: AsyncSession, org_id: UUID, route_id: UUID) -> Row[Any] |
 
 
 async def live_channels(session: AsyncSession, org_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
-    """Return those of `ids` that are channels of the organisation, and were not removed."""
+    """Return those of `ids` that are channels of the organisation, and were not removed; they stay so.
+
+    They are locked before the route that is to name them, as whoever changes a channel locks that first.
+    """
     query = select(AlertChannel.id).where(
         AlertChannel.org_id == org_id, AlertChannel.id.in_(ids), AlertChannel.removed_at.is_(None)
     )
-    return set(await session.scalars(query))
+    return set(await session.scalars(query.order_by(AlertChannel.id).with_for_update(read=True)))
 
 
 async def routed(session: AsyncSession, org_id: UUID, report_id: UUID, at: datetime) -> Explained | None:

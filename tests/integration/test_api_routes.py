@@ -293,3 +293,17 @@ async def test_the_examples_of_the_page_are_routes(team: Team):
             "ann", "POST", "alert-routes", content=filled, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 201, (filled, answer.text)
+
+
+async def test_a_route_and_its_channel_are_changed_at_once(team: Team, changing_world: World):
+    """Each makes the organisation due: neither waits for the other while it holds what that needs."""
+    told, route = await channel(team, "Told"), await default(team)
+    async with changing_world.database.superuser() as connection, connection.transaction():
+        await connection.execute("SELECT FROM alert_channel WHERE id = $1 FOR NO KEY UPDATE", UUID(told))
+        path, sent = f"alert-routes/{route['id']}", {"notify": [told]}
+        changing = asyncio.create_task(team.ask("ann", "PATCH", path, json=sent, **ANY))
+        await asyncio.sleep(0.5)
+        await connection.execute(
+            "UPDATE alert_channel SET disabled_at = now(), disabled_reason = 'gone' WHERE id = $1", UUID(told)
+        )
+    assert (await changing).status_code == 200

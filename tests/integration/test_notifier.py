@@ -457,28 +457,3 @@ async def test_while_it_is_decided_others_go_on(office: Office, monkeypatch: pyt
         most, last = max(most, time.perf_counter() - last), time.perf_counter()
     assert [row["kind"] for row in await looking] == ["detected"]
     assert most < 0.4
-
-
-async def test_a_route_and_a_channel_are_changed_at_once(office: Office):
-    """Each makes the organisation due, and the route looks for its channels after that."""
-    channel, org = await office.channel(), office.place.org
-
-    async def told_less() -> None:
-        async with office.database.superuser() as connection, connection.transaction():
-            await connection.execute(
-                "UPDATE alert_channel SET disabled_at = now(), disabled_reason = 'x' WHERE org_id = $1", org
-            )
-            await asyncio.sleep(0.1)
-
-    async with office.database.superuser() as connection, connection.transaction():
-        await connection.execute("UPDATE alert_route SET name = 'x' WHERE org_id = $1 AND is_default", org)
-        other = asyncio.create_task(told_less())
-        await asyncio.sleep(0.3)
-        await connection.execute("DELETE FROM alert_route_channel WHERE org_id = $1", org)
-        await connection.execute(
-            """INSERT INTO alert_route_channel (org_id, route_id, channel_id, role)
-               SELECT $1, r.id, $2, 'notify' FROM alert_route AS r WHERE r.org_id = $1 AND r.is_default""",
-            *(org, channel),
-        )
-    await other
-    assert await office.kinds() == []
