@@ -404,8 +404,8 @@ async def test_what_is_due_of_a_closed_organisation_waits_and_is_no_lag_of_the_n
     await office.open()
 
     async def lag() -> float:
-        now = datetime.now(UTC)
-        return (await measured(office.pool, "detect", now)).notifier_lag
+        async with office.pool.acquire() as connection:
+            return (await measured(connection, "detect", datetime.now(UTC))).notifier_lag
 
     await office.passes(hours=9)
     assert await lag() > 9 * 3600
