@@ -8,5 +8,5 @@ set -eu
 exec pg_virtualenv -o full_page_writes=off -o synchronous_commit=off -o autovacuum=off -t -v 15 sh -c '
     export TEST_DATABASE_SUPERUSER_URL="postgresql://$PGUSER:$PGPASSWORD@127.0.0.1:$PGPORT/postgres"
     unset PGUSER PGPASSWORD PGHOST PGPORT PGDATABASE
-    exec "$0" -n 3 --dist loadfile --no-loadscope-reorder -m "" tests/system \
+    exec "$0" -n 3 --dist loadfile --no-loadscope-reorder -m "" --ignore tests/tenancy/test_http.py --ignore tests/tenancy/test_http_ids.py tests/system \
         tests/migrations tests/tenancy tests/rules tests/integration/test_apply.py tests/integration/test_init.py tests/integration/test_at_once.py' "$@"

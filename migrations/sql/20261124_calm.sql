@@ -127,7 +127,7 @@ FOR EACH ROW EXECUTE FUNCTION public.next_version();
 
 -- All of an organisation's are read at each look of the notifier: so many, also where two are made at once.
 CREATE FUNCTION public.limit_calm() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     live bigint;
 BEGIN

@@ -53,7 +53,7 @@ CREATE INDEX ix_alert_told_lately ON alert_told (org_id, first_told_at);
 
 -- What becomes of a report is to be told: in the transaction in which it does, once however often it does.
 CREATE FUNCTION public.alert_of_report() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
     INSERT INTO public.alert_due AS d (org_id, subject_kind, subject_id, project_id, due_at, changed_at)
     VALUES (NEW.org_id, 'report', NEW.report_id, NEW.project_id, clock_timestamp(), clock_timestamp())
@@ -66,7 +66,7 @@ $$;
 
 -- All that an organisation may be told of is looked at again: one row, since whoever asks holds no others.
 CREATE FUNCTION public.alerts_due_again(org uuid) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
     INSERT INTO public.alert_due AS d (org_id, subject_kind, subject_id, due_at, changed_at)
     VALUES (org, 'organization', org, clock_timestamp(), clock_timestamp())
@@ -86,7 +86,7 @@ $$;
 
 -- Routes match tags as well: what is open about a version is looked at when one is put on it, or taken off.
 CREATE FUNCTION public.alert_of_tag() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     org uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.org_id ELSE NEW.org_id END;
     artifact uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.artifact_id ELSE NEW.artifact_id END;

@@ -193,7 +193,7 @@ END
 $$;
 
 CREATE FUNCTION public.wake_lane() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
     UPDATE public.alert_lane AS l
     SET failures = 0, open_until = NULL, due_at = greatest(clock_timestamp(), l.leased_until)

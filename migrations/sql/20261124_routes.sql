@@ -127,7 +127,7 @@ FOR EACH ROW WHEN (NOT NEW.is_default) EXECUTE FUNCTION public.guard_alert_route
 
 -- An organisation begins with a route for what no other route is about, and it tells nobody yet.
 CREATE FUNCTION public.make_default_route() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
     INSERT INTO public.alert_route (org_id, id, name, position, is_default)
     VALUES (NEW.id, gen_random_uuid(), 'Default', 1000000, true);

@@ -28,7 +28,7 @@ ALTER TABLE project_clock ADD COLUMN day_closed_at TIMESTAMP WITH TIME ZONE;
 
 -- What was noticed, and that it is over, is to be told: in the transaction that says so.
 CREATE FUNCTION public.alert_of_notice() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
     INSERT INTO public.alert_due AS d (org_id, subject_kind, subject_id, project_id, due_at, changed_at)
     VALUES (NEW.org_id, 'notice', NEW.id, NEW.project_id, clock_timestamp(), clock_timestamp())
