@@ -115,14 +115,14 @@ class Line:
     def said(self) -> str:
         half = statistics.median(self.seconds) if self.seconds else float("inf")
         return (
-            f"{self.what:<44}{self.rate:>10.0f}{len(self.seconds):>10,}{self.sent - len(self.seconds):>7,}"
+            f"{self.what:<50}{self.rate:>10.0f}{len(self.seconds):>10,}{self.sent - len(self.seconds):>7,}"
             f"{half:>9.3f}{self.p99:>9.3f}{max(self.seconds, default=float('inf')):>9.3f}"
             f"{self.memory:>8.0f}{self.cpu:>7.0%}"
         )
 
 
 HEAD = (
-    f"{'waiting already':<44}{'reports/s':>10}{'received':>10}{'lost':>7}"
+    f"{'waiting already':<50}{'reports/s':>10}{'received':>10}{'lost':>7}"
     f"{'p50 s':>9}{'p99 s':>9}{'most s':>9}{'MiB':>8}{'CPU':>7}"
 )
 
