@@ -12,9 +12,11 @@ from tests.world import World
 
 
 async def reasons(system: System, topic: str) -> dict[int, str]:
-    """Return why records of `topic` were refused, by offset; the letters wait in the outbox."""
+    """Return why records of `topic`'s first partition were refused, by offset; letters wait in the outbox."""
     rows = await system.fetch(
-        "SELECT headers FROM outbox WHERE topic = $1 AND headers->>'augentis-topic' = $2", f"{RAW}.dlq", topic
+        """SELECT headers FROM outbox WHERE topic = $1 AND headers->>'augentis-topic' = $2
+           AND headers->>'augentis-partition' = '0'""",
+        *(f"{RAW}.dlq", topic),
     )
     headers = [json.loads(row["headers"]) for row in rows]
     return {int(each["augentis-offset"]): each["augentis-reason"] for each in headers}
