@@ -21,6 +21,7 @@ from settings import Settings
 from storage.tenancy import Claims
 from tests import databases
 from tests.databases import Database
+from tests.told import Office, office_of
 from tests.world import World, build
 
 Tokens = Callable[..., dict[str, str]]
@@ -132,3 +133,9 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         control.bring_down(layout)
         supervisor.wait(30)
         control.purge(layout)
+
+
+@pytest.fixture
+async def office(changing_world: World, settings: Settings) -> AsyncIterator[Office]:
+    async with office_of(changing_world.database, settings) as office:
+        yield office

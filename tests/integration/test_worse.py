@@ -2,23 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from uuid import UUID
 
-import pytest
-
-from settings import Settings
 from streams.notifier import BATCH, PICTURED
-from tests.told import Office, data, office_of
-from tests.world import World
+from tests.told import Office, data
 
 MANY = 2 * PICTURED + 5
-
-
-@pytest.fixture
-async def office(changing_world: World, settings: Settings) -> AsyncIterator[Office]:
-    async with office_of(changing_world.database, settings) as office:
-        yield office
 
 
 async def heard(office: Office) -> dict[UUID, Counter[str]]:
