@@ -31,10 +31,12 @@ def operator(
 def test_an_operator_asks_who_knows(operator: Augentis, changing_world: World):
     place = changing_world.places["a1"]
     assert operator("alert", "told", place.report, *ORG) == Exit.DONE, operator.err
-    assert operator.out == f"webhook on call: told by itself at {HOUR:%Y-%m-%dT%H:%M:%SZ} as MINOR\n"
+    # Where another test has run the notifier, more channels know of it.
+    said = f"webhook on call: told by itself at {HOUR:%Y-%m-%dT%H:%M:%SZ} as MINOR"
+    assert said in operator.out.splitlines()
     assert operator("alert", "told", place.report, *ORG, "--json") == Exit.DONE, operator.err
-    (told,) = json.loads(operator.out)["items"]
-    assert (told["channel_id"], told["state"]) == (str(changing_world.channels[changing_world.a]), "TOLD")
+    told = {told["channel_id"]: told["state"] for told in json.loads(operator.out)["items"]}
+    assert told[str(changing_world.channels[changing_world.a])] == "TOLD"
 
 
 def test_that_nobody_knows_is_a_no_and_no_report_a_fault(operator: Augentis, changing_world: World):
