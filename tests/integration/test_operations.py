@@ -71,7 +71,8 @@ async def test_a_worker_under_load_ends_within_five_seconds_and_its_peer_goes_on
     assert {"at", "level", "logger", "message"} <= lines[0].keys()
     refused = [json.loads(line) for line in logs[0].splitlines() if '"reason"' in line]
     text = "".join(logs)
-    assert {line["reason"] for line in refused} == {"not_json", "bad_value"}
+    # What another test has left unread may be refused for reasons of its own.
+    assert {"not_json", "bad_value"} <= {line["reason"] for line in refused if line["topic"] == RAW}
     assert all({"topic", "partition", "offset", "count"} <= line.keys() for line in refused)
     assert SECRET not in text
 
