@@ -120,6 +120,16 @@ def acme(augentis: Augentis) -> Augentis:
     return augentis
 
 
+@pytest.fixture
+def operator(
+    changing_world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Augentis:
+    """The command line on the world that tests change for good."""
+    for name, value in changing_world.database.environment(home).items():
+        monkeypatch.setenv(name, value)
+    return Augentis(capsys)
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an embedded broker without a topic."""

@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-import pytest
 
 from cli.exits import Exit
 from tests.integration.conftest import Augentis
@@ -14,15 +11,6 @@ from tests.world import World
 
 ORG = ("--org", "acme")
 MANY = 430
-
-
-@pytest.fixture
-def operator(
-    changing_world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in changing_world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
 
 
 def changed(world: World, sql: str, *values: object) -> list[Any]:

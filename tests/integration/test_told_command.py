@@ -3,7 +3,6 @@
 import asyncio
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,15 +16,6 @@ from tests.integration.test_api import add
 from tests.world import HOUR, World, report
 
 ORG = ("--org", "acme")
-
-
-@pytest.fixture
-def operator(
-    changing_world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in changing_world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
 
 
 def test_an_operator_asks_who_knows(operator: Augentis, changing_world: World):
