@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from itertools import cycle, islice
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -26,7 +27,8 @@ from tests import databases
 from tests.databases import SECRET, Database
 from tests.teams import gathered
 
-WRITERS = (1, 4)
+# Writers, and organisations that they are in: those of one queue for its chain while it commits.
+CASES = ((1, 1), (4, 1), (4, 4))
 PROBLEM = "It takes too long to pay, and half of those who begin do not end."
 CONTENT = {"title": "Checkout", "sections": [{"heading": f"Part {n}", "text": PROBLEM} for n in range(8)]}
 ABOUT = About("as agreed", "203.0.113.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0")
@@ -81,13 +83,14 @@ class Writer:
         self.done += 1
 
 
-async def rate(database: Database, writers: int, seconds: float) -> float:
-    """Return transactions a second of so many writers, all in one organisation: they share its chain."""
-    team = await gathered(database, ann="ADMIN")
-    await team.fetch("UPDATE organization SET subscription_tier = 'ENTERPRISE' WHERE id = $1", team.org)
+async def rate(database: Database, writers: int, organisations: int, seconds: float) -> float:
+    """Return transactions a second of so many writers in so many organisations, each with its chain."""
+    teams = [await gathered(database, ann="ADMIN") for _ in range(organisations)]
+    for team in teams:
+        await team.fetch("UPDATE organization SET subscription_tier = 'ENTERPRISE' WHERE id = $1", team.org)
     api = engine(database.api_url, session=API_SESSION, pool_size=writers)
     sessions = TenantSessions(api, SECRET)
-    found = [Writer(sessions, team.claims("ann"), team.workspace) for _ in range(writers)]
+    found = [Writer(sessions, team.claims("ann"), team.workspace) for team in islice(cycle(teams), writers)]
     warm = time.perf_counter() + seconds / 4
     await asyncio.gather(*(writer.write(warm) for writer in found))
     before, began = sum(writer.done for writer in found), time.perf_counter()
@@ -102,19 +105,19 @@ async def switch(superuser: asyncpg.Connection, *, on: bool) -> None:
         await superuser.execute(f"ALTER TABLE {table} {'ENABLE' if on else 'DISABLE'} TRIGGER {trigger}")
 
 
-async def compared(database: Database, writers: int, rounds: int, seconds: float) -> None:
+async def compared(database: Database, writers: int, organisations: int, rounds: int, seconds: float) -> None:
     rates: dict[bool, list[float]] = {True: [], False: []}
     async with database.superuser() as superuser:
         for number in range(2 * rounds):
             # ABBA: what drifts, drifts in both.
             on = number % 4 in {0, 3}
             await switch(superuser, on=on)
-            rates[on].append(await rate(database, writers, seconds))
+            rates[on].append(await rate(database, writers, organisations, seconds))
         await switch(superuser, on=True)
     with_, without = (statistics.median(rates[on]) for on in (True, False))
     pairs = [1 - one / other for one, other in zip(rates[True], rates[False], strict=True)]
     print(
-        f"{writers} writer{'s' * (writers > 1)}: {without:7.0f} transactions/s without,"
+        f"writers {writers}, organisations {organisations}: {without:7.0f} transactions/s without,"
         f" {with_:7.0f} with the log: {1 - with_ / without:6.1%} lost"
         f" (pairs {min(pairs):.1%} to {max(pairs):.1%})",
         flush=True,
@@ -124,8 +127,8 @@ async def compared(database: Database, writers: int, rounds: int, seconds: float
 async def case(database: Database, rounds: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as home:
         await databases.migrated(database, Path(home))
-    for writers in WRITERS:
-        await compared(database, writers, rounds, seconds)
+    for writers, organisations in CASES:
+        await compared(database, writers, organisations, rounds, seconds)
 
 
 def main(url: str | None, rounds: int, seconds: float) -> None:
