@@ -104,13 +104,25 @@ class Augentis:
 
 
 @pytest.fixture
+def commanded(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Database], Augentis]:
+    """The command line on whichever database a test works with."""
+
+    def on(database: Database) -> Augentis:
+        for name, value in database.environment(home).items():
+            monkeypatch.setenv(name, value)
+        return Augentis(capsys)
+
+    return on
+
+
+@pytest.fixture
 def augentis(
-    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    commanded: Callable[[Database], Augentis], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> Augentis:
-    for name, value in database.environment(home).items():
-        monkeypatch.setenv(name, value)
     monkeypatch.delenv("AUGENTIS_JWT_ISSUER", raising=False)
-    return Augentis(capsys)
+    return commanded(database)
 
 
 @pytest.fixture
@@ -121,13 +133,15 @@ def acme(augentis: Augentis) -> Augentis:
 
 
 @pytest.fixture
-def operator(
-    changing_world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
+def operator(commanded: Callable[[Database], Augentis], changing_world: World) -> Augentis:
     """The command line on the world that tests change for good."""
-    for name, value in changing_world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
+    return commanded(changing_world.database)
+
+
+@pytest.fixture
+def reading(commanded: Callable[[Database], Augentis], world: World) -> Augentis:
+    """The command line on the world that nothing changes."""
+    return commanded(world.database)
 
 
 @pytest.fixture(scope="session")

@@ -22,15 +22,6 @@ ORG = ("--org", "acme")
 PUBLIC = "https://divergence.acme.example"
 
 
-@pytest.fixture
-def reading(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
-
-
 def test_a_stored_report_is_told_as_text(reading: Augentis, world: World):
     told = world.places["a1"].report
     assert reading("alert", "preview", told, *ORG) == Exit.DONE, reading.err

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -134,15 +133,6 @@ async def test_anothers_costs_are_nobodys(http: httpx.AsyncClient, bearer: Token
     assert await seen(bearer("ann")) == ({a1, a2}, 3000)
     assert await seen(bearer("ann", workspace="a1")) == ({a1}, 1500)
     assert await seen(bearer("sam", "b")) == ({b1}, 1500)
-
-
-@pytest.fixture
-def reading(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
 
 
 def test_the_command_says_what_the_api_says(reading: Augentis):

@@ -270,12 +270,8 @@ async def test_an_export_of_the_end_alone_says_that_it_is_one(told: Told):
 
 
 @pytest.fixture
-def command(
-    team: Team, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in team.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
+def command(commanded: Callable[[Database], Augentis], team: Team) -> Augentis:
+    return commanded(team.database)
 
 
 Edit = Callable[[list[str]], list[str]]

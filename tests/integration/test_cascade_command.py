@@ -1,7 +1,6 @@
 """`augentis cascade`, in this process, on rows that nothing changes."""
 
 import json
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,15 +11,6 @@ from tests.world import World
 
 ORG = ("--org", "acme")
 PROJECT = ("--project", "Project a1")
-
-
-@pytest.fixture
-def reading(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
 
 
 def test_what_rests_on_an_artifact_that_is_proven_wrong(reading: Augentis):

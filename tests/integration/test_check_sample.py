@@ -27,15 +27,6 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return Augentis(capsys)
 
 
-@pytest.fixture
-def online(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
-
-
 def checked(
     augentis: Augentis, path: Path, *messages: Any, options: tuple[str, ...] = PAST
 ) -> dict[str, Any]:
@@ -114,31 +105,31 @@ def test_for_people(offline: Augentis, tmp_path: Path):
     assert last == "2 messages, 1 with something refused; whose they are was not checked"
 
 
-def test_a_database_knows_whose_it_is_and_how_late(online: Augentis, world: World, tmp_path: Path):
+def test_a_database_knows_whose_it_is_and_how_late(reading: Augentis, world: World, tmp_path: Path):
     org, project = str(world.a), str(world.places["a2"].project)
     ids = {"org_id": org, "project_id": project}
     strange = SAMPLE | {"org_id": org, "project_id": str(world.places["b1"].project)}
-    found = checked(online, tmp_path / "a", SAMPLE | ids, strange)
+    found = checked(reading, tmp_path / "a", SAMPLE | ids, strange)
     assert found["tenants_checked"] is True
     assert [[r["reason"] for r in each["refused"]] for each in found["checked"]] == [[], ["unknown_project"]]
-    assert checked(online, tmp_path / "a", strange, options=(*PAST, "--offline"))["refused"] == 0
+    assert checked(reading, tmp_path / "a", strange, options=(*PAST, "--offline"))["refused"] == 0
 
 
 def test_an_ingest_key_is_judged_where_keys_are_asked_for(
-    online: Augentis, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reading: Augentis, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     message = SAMPLE | {"org_id": str(world.a), "project_id": str(world.places["a2"].project)}
     wrong = (*PAST, "--key", "ak_wrong")
     monkeypatch.setenv("AUGENTIS_INGEST_AUTH", "key")
-    (judged,) = checked(online, tmp_path / "a", message, options=wrong)["checked"]
+    (judged,) = checked(reading, tmp_path / "a", message, options=wrong)["checked"]
     assert [each["reason"] for each in judged["refused"]] == ["bad_key"]
-    assert checked(online, tmp_path / "a", message)["refused"] == 0
+    assert checked(reading, tmp_path / "a", message)["refused"] == 0
     monkeypatch.setenv("AUGENTIS_INGEST_AUTH", "open")
-    assert checked(online, tmp_path / "a", message, options=wrong)["refused"] == 0
+    assert checked(reading, tmp_path / "a", message, options=wrong)["refused"] == 0
 
 
 def test_what_is_behind_its_project_is_too_late_unless_it_is_history(
-    online: Augentis, changing_world: World, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    reading: Augentis, changing_world: World, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     for name, value in changing_world.database.environment(home).items():
         monkeypatch.setenv(name, value)
@@ -151,6 +142,6 @@ def test_what_is_behind_its_project_is_too_late_unless_it_is_history(
 
     asyncio.run(come_on())
     message = SAMPLE | {"org_id": str(place.org), "project_id": str(place.project)}
-    late = checked(online, tmp_path / "a", message, options=("--json",))
+    late = checked(reading, tmp_path / "a", message, options=("--json",))
     assert late["checked"][0]["refused"][0]["reason"] == "too_late"
-    assert checked(online, tmp_path / "a", message)["refused"] == 0
+    assert checked(reading, tmp_path / "a", message)["refused"] == 0

@@ -14,15 +14,6 @@ from tests.world import World
 ORG = ("--org", "acme")
 
 
-@pytest.fixture
-def reading(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Augentis:
-    for name, value in world.database.environment(home).items():
-        monkeypatch.setenv(name, value)
-    return Augentis(capsys)
-
-
 def test_routes_are_listed_in_their_order(reading: Augentis, world: World):
     assert reading("routes", "list", *ORG) == Exit.DONE, reading.err
     a1, a2 = (world.places[name] for name in ("a1", "a2"))
